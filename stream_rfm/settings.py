@@ -1,0 +1,242 @@
+"""What an operator may choose, and the only module that reads the environment.
+
+Every setting has a name ``STREAM_RFM_…`` in the environment, with ``__`` between levels, and the same
+name in lower case in a TOML file. The environment wins over the file. A setting that does not exist, or
+that has a value it cannot have, is a :class:`SettingsError`: one sentence that names it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError as SettingsSourceError,
+    TomlConfigSettingsSource,
+)
+
+PREFIX = "STREAM_RFM_"
+_NESTED = "__"
+
+Positive = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class SettingsError(Exception):
+    """A setting that is unknown or wrong; the message is one sentence that names it."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KafkaSettings(_Section):
+    """Where Kafka is and how long to wait for it."""
+
+    bootstrap_servers: str = "127.0.0.1:9092"
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    ssl_cafile: Path | None = None
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    session_timeout_seconds: Seconds = 10.0
+    transaction_timeout_seconds: Seconds = 10.0
+    request_timeout_seconds: Seconds = 30.0
+
+
+class RedisSettings(_Section):
+    """Where Redis or Valkey is. The URL may hold a password and is never printed."""
+
+    url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    timeout_seconds: Seconds = 2.0
+
+
+class TopicSettings(_Section):
+    """How topics are declared."""
+
+    partitions: Positive = 8
+    replication: Positive = 1
+    prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]*$")
+
+
+class ThresholdSettings(_Section):
+    """Fixed cut points for companies with their own rules: ascending, one fewer than levels."""
+
+    recency_days: tuple[float, ...] | None = None
+    frequency: tuple[int, ...] | None = None
+    monetary: tuple[str, ...] | None = None
+
+
+class Settings(BaseSettings):
+    """All settings, with the defaults that are right for most."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter=_NESTED,
+        env_parse_none_str="null",
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+    )
+
+    app_id: str = Field(default="stream-rfm", pattern=r"^[a-zA-Z0-9._-]+$")
+    kafka: KafkaSettings = KafkaSettings()
+    redis: RedisSettings = RedisSettings()
+    topics: TopicSettings = TopicSettings()
+
+    window_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = 365
+    levels: Annotated[int, Field(ge=2, le=10)] = 5
+    best: Literal["high", "low"] = "high"
+    grid: str = "classic-5"
+    quantiles: Literal["inverted_cdf", "linear", "fixed"] = "inverted_cdf"
+    thresholds: ThresholdSettings = ThresholdSettings()
+    exact_up_to: Positive = 100_000
+    min_customers: Annotated[int, Field(ge=1)] = 100
+    dedupe_days: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 7
+    backfill_hours: Seconds = 24
+    currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$")
+    rates: dict[str, str] = {}
+
+    clock: Literal["wall", "event"] = "wall"
+    rescore_seconds: Positive = 60
+    rescore_event_seconds: Positive = 86_400
+    commit_ms: Annotated[int, Field(ge=0, le=60_000)] = 50
+    shutdown_seconds: Seconds = 20
+
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Port = 9464
+    http_host: str = "127.0.0.1"
+    http_port: Port = 8000
+    data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_state_dir("stream-rfm")))
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    _chosen: frozenset[str] = PrivateAttr(default=frozenset())
+
+    @field_validator("rates")
+    @classmethod
+    def _currencies_are_upper_case(cls, rates: dict[str, str]) -> dict[str, str]:
+        return {currency.upper(): rate for currency, rate in rates.items()}
+
+    def chosen(self, name: str) -> bool:
+        """Whether somebody chose this setting, so that it is not merely its default.
+
+        Args:
+            name: the setting's name, with a dot between levels: ``kafka.bootstrap_servers``.
+        """
+        return name in self._chosen
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Explicit arguments win over the environment, which wins over the TOML file."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load(config: Path | None = None, **overrides: Any) -> Settings:
+    """Read the settings from the environment and, where given, from a TOML file.
+
+    Args:
+        config: a TOML file with settings in lower case, sections as tables.
+        overrides: settings that win over both, by name; for commands that have options of their own.
+
+    Raises:
+        SettingsError: a setting is unknown or wrong, or the file cannot be read.
+    """
+    named = _named_in_environment(os.environ)
+    for variable, name in named.items():
+        _check_known(variable, name)
+    from_file = _named_in_file(config)
+    for name in from_file:
+        _check_known(name, name)
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=config)
+
+    FromFile.__name__ = Settings.__name__
+    try:
+        settings = FromFile(**overrides)
+    except ValidationError as error:
+        raise SettingsError(_sentence(error, from_file)) from None
+    except (SettingsSourceError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"The settings cannot be read: {error}.") from None
+    settings._chosen = frozenset(named.values()) | from_file | frozenset(overrides)  # noqa: SLF001
+    return settings
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting: ``kafka.bootstrap_servers`` → ``STREAM_RFM_KAFKA__…``."""
+    return PREFIX + name.upper().replace(".", _NESTED)
+
+
+def _named_in_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    return {
+        key: key[len(PREFIX) :].lower().replace(_NESTED, ".")
+        for key in environ
+        if key.upper().startswith(PREFIX)
+    }
+
+
+def _named_in_file(config: Path | None) -> frozenset[str]:
+    if config is None:
+        return frozenset()
+    try:
+        return frozenset(_leaves(tomllib.loads(config.read_text("utf-8"))))
+    except OSError as error:
+        raise SettingsError(f"The settings file {config} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The settings file {config} is not valid TOML: {error}.") from None
+
+
+def _leaves(table: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}"
+
+
+def _known() -> Iterator[str]:
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            yield from (f"{name}.{inner}" for inner in section.model_fields)
+        else:
+            yield name
+
+
+def _check_known(shown: str, name: str) -> None:
+    known = sorted(_known())
+    sections = {entry.split(".")[0] for entry in known if "." in entry}
+    if name in known or name in sections or name.startswith("rates."):
+        return
+    near = difflib.get_close_matches(name, known, n=1)
+    in_file = shown == name
+    hint = f"; did you mean {near[0] if in_file else variable(near[0])}?" if near else "."
+    raise SettingsError(f"{shown} is not a setting of stream-rfm{hint}")
+
+
+def _sentence(error: ValidationError, from_file: frozenset[str]) -> str:
+    first = error.errors(include_url=False, include_context=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    shown = name if name in from_file else variable(name)
+    reason = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    secret = any(word in name for word in ("password", "url"))
+    given = "" if secret or isinstance(first["input"], Mapping) else f" (it is {str(first['input'])[:80]!r})"
+    return f"{shown} {reason}{given}."
