@@ -1,0 +1,60 @@
+"""Events of one partition in columns, in the order of the topic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from stream_rfm.model.arrays import Column, Hashes, Ints
+from stream_rfm.model.order import Kind
+
+
+@dataclass(slots=True)
+class Batch:
+    """Valid events.
+
+    Attributes:
+        kind: numbers of :class:`~stream_rfm.model.order.Kind`.
+        at: when each happened, instants in microseconds.
+        amount: millionths of the base currency, never negative.
+        digest: the two halves of the 128-bit hash of each customer id, one row an event.
+        key: the hash of the event's own id: of the order, or of the refund where that has one.
+        order: the hash of the id of the order that it is or names.
+        ids: customer ids in UTF-8; empty for heartbeats.
+        order_ids: ids of the orders that events are or name.
+        offset: places in the topic.
+        stamp: when each record reached Kafka, milliseconds since 1970; 0 where none did.
+    """
+
+    kind: Column
+    at: Ints
+    amount: Ints
+    digest: Hashes
+    key: Hashes
+    order: Hashes
+    ids: list[bytes]
+    order_ids: list[str | None]
+    offset: Ints
+    stamp: Ints
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, part: slice) -> Batch:
+        return Batch(*(getattr(self, field.name)[part] for field in fields(self)))
+
+    def take(self, where: Ints) -> Batch:
+        """The events at some places."""
+        places = where.tolist()
+
+        def chosen(column: Any) -> Any:
+            return [column[i] for i in places] if isinstance(column, list) else column[where]
+
+        return Batch(*(chosen(getattr(self, field.name)) for field in fields(self)))
+
+    def without_heartbeats(self) -> Batch:
+        """The events that concern a customer."""
+        real = self.kind != Kind.HEARTBEAT
+        return self if real.all() else self.take(np.flatnonzero(real))

@@ -1,0 +1,58 @@
+"""Scores and segments of many customers at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stream_rfm.model import scoring
+from stream_rfm.model.arrays import Column, Ints
+from stream_rfm.model.grid import LAPSED, PROSPECT, UNSCORED
+from stream_rfm.model.rules import Rules
+from stream_rfm.model.version import Version
+from stream_rfm.table.customers import NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Where customers stand: scores (0: none) and the place of their segment in the grid's names."""
+
+    r: Column
+    f: Column
+    m: Column
+    segment: Column
+
+
+class Evaluator:
+    """Scores customers by the rules and one version at a time."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._levels = rules.levels
+        self._segments = np.array(rules.grid.segment_of_code(), np.uint16)
+        names = rules.grid.names
+        self._lapsed, self._prospect, self._unscored = map(names.index, (LAPSED, PROSPECT, UNSCORED))
+
+    def score(self, last: Ints, frequency: Column, monetary: Ints, as_of: Ints | int, version: Version) -> Scores:
+        """Score customers as of an instant.
+
+        Args:
+            last: instants of the last purchases, ``NEVER`` where there was none.
+            frequency: purchases inside the window.
+            monetary: money inside the window, in millionths.
+            as_of: the instant that the scores hold for, one for all or one each.
+            version: the cut points.
+        """
+        buyers = frequency > 0
+        segment = np.where(last == NEVER, self._prospect, self._lapsed).astype(np.uint16)
+        if version.cuts is None:
+            segment[buyers] = self._unscored
+            none = np.zeros(len(last), np.uint8)
+            return Scores(none, none, none, segment)
+        recency, frequencies, money = version.cuts
+        r = scoring.score_recency(np.maximum(0, as_of - last), recency)
+        f = scoring.score_high(frequency, frequencies)
+        m = scoring.score_high(monetary, money)
+        code = scoring.code_index(r, f, m, self._levels)
+        segment = np.where(buyers, self._segments[code], segment)
+        return Scores(r * buyers, f * buyers, m * buyers, segment)

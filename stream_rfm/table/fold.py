@@ -1,0 +1,264 @@
+"""Count events: a batch of them at once, each scored as if it had come alone.
+
+Purchases, refunds and enquiries of all customers go through together. A customer with a cancel, an erase or
+an oddity in the batch is taken one event at a time, by the same code.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stream_rfm.model import money
+from stream_rfm.model.arrays import Bools, Column, Ints
+from stream_rfm.model.order import Kind, Reason
+from stream_rfm.model.profile import FOR_EVER
+from stream_rfm.model.transition import Cause
+from stream_rfm.model.version import Version
+from stream_rfm.table.admission import Admission, Orders, admit
+from stream_rfm.table.batch import Batch
+from stream_rfm.table.customers import NEVER, NO_SEGMENT
+from stream_rfm.table.entries import INSIDE, SUPERSEDED
+from stream_rfm.table.groups import Groups
+from stream_rfm.table.judgement import Settled, judge
+from stream_rfm.table.moves import CAUSE
+from stream_rfm.table.store import Changes, Store
+from stream_rfm.table.take_back import NOTHING_LEFT, Left, cancel, erase
+
+_CAUSE_OF_KIND = np.zeros(len(Kind), np.uint8)
+_CAUSE_OF_KIND[Kind.ORDER] = _CAUSE_OF_KIND[Kind.ENQUIRY] = CAUSE[Cause.ORDER]
+_CAUSE_OF_KIND[Kind.REFUND] = CAUSE[Cause.REFUND]
+_CAUSE_OF_KIND[Kind.CANCEL] = CAUSE[Cause.CANCEL]
+
+
+def fold(store: Store, batch: Batch, as_of: Ints, version: Version) -> Changes:
+    """Count a batch.
+
+    Args:
+        store: the customers; changed in place.
+        batch: events of customers, without heartbeats, in the order of the topic.
+        as_of: for each event the instant that its customer is scored as of; never going back.
+        version: the cut points to score with.
+    """
+    return _Fold(store, batch, as_of, version).run()
+
+
+class _Fold:
+    def __init__(self, store: Store, batch: Batch, as_of: Ints, version: Version) -> None:
+        self.store = store
+        self.batch = batch
+        self.as_of = as_of
+        self.version = version
+        retention = store.rules.retention
+        self.since = np.full(len(batch), FOR_EVER) if retention is None else as_of - retention
+        self.changes = Changes()
+        self.rows = self._rows_of_all()
+
+    def run(self) -> Changes:
+        one_by_one = self._takes_back()
+        while True:
+            together = np.flatnonzero(~one_by_one)
+            odd = self._count(together) if len(together) else together
+            if not len(odd):
+                break
+            one_by_one |= np.isin(self.rows, self.rows[odd])
+        for place in np.flatnonzero(one_by_one):
+            self._one(int(place))
+        return self.changes
+
+    def _rows_of_all(self) -> Ints:
+        """The row of every event's customer; strangers get one, unless all that comes is an erase."""
+        rows = self.store.customers.find(self.batch.digest)
+        unknown = np.flatnonzero((rows < 0) & (self.batch.kind != Kind.ERASE))
+        if len(unknown):
+            digests = self.batch.digest[unknown]
+            _, first, which = np.unique(digests, axis=0, return_index=True, return_inverse=True)
+            ids = [self.batch.ids[i] for i in unknown[first].tolist()]
+            added = self.store.customers.add(digests[first], ids)
+            rows[unknown] = added[which.ravel()]
+            self.store.touch(added)
+            still = np.flatnonzero(rows < 0)
+            rows[still] = self.store.customers.find(self.batch.digest[still])
+        return rows
+
+    def _takes_back(self) -> Bools:
+        """The events of customers that have a cancel or an erase among them, and of strangers erased."""
+        kinds = self.batch.kind
+        back = (kinds == Kind.CANCEL) | (kinds == Kind.ERASE)
+        return np.isin(self.rows, self.rows[back]) | back if back.any() else back
+
+    def _one(self, place: int) -> None:
+        """Count one event, behind all that came before it."""
+        store, kind = self.store, self.batch.kind[place]
+        digest = self.batch.digest[place : place + 1]
+        row = int(store.customers.find(digest)[0])
+        if kind == Kind.ERASE:
+            if row >= 0:
+                self.changes.add(erase(store, row, int(self.as_of[place]), self.version, self.batch, place))
+            return
+        if row < 0:
+            row = int(store.customers.add(digest, [self.batch.ids[place]])[0])
+            store.touch(np.array([row]))
+        self.rows[place] = row
+        where = np.array([place])
+        if kind != Kind.CANCEL:
+            if len(self._count(where)):
+                self.changes.rejected.append((place, Reason.SUM_TOO_LARGE))
+            return
+        # What has left the window by now is not the cancel's to take.
+        left = self._leaving(where, Groups(self.rows[where]))
+        order, at = self.batch.order[where], int(self.batch.at[place])
+        taken = cancel(store, row, order, at, self.since[where], left.positions)
+        if taken is None:
+            self.changes.tallies["duplicate"] += 1
+        else:
+            self._settle(where, -taken.orders, -taken.money, taken.last, left)
+
+    def _count(self, where: Ints) -> Ints:
+        """Count the events at some places, each as if alone.
+
+        Returns:
+            Places of events that keep the others from being counted together; then none was counted.
+        """
+        kind, rows = self.batch.kind[where], self.rows[where]
+        orders = np.flatnonzero((kind == Kind.ORDER) | (kind == Kind.REFUND))
+        admission = self._admit(where[orders])
+        odd = np.concatenate([where[orders[admission.again]], self._too_large(where)])
+        if len(odd):
+            return odd
+        self._tally(admission)
+        admitted = np.ones(len(where), bool)
+        admitted[orders] = admission.counts
+        # An enquiry says that somebody exists; it is news only where nothing else was known before.
+        asks = kind == Kind.ENQUIRY
+        admitted[asks] = self.store.customers.segment[rows[asks]] == NO_SEGMENT
+        by_row = np.flatnonzero(admitted)[np.argsort(rows[admitted], kind="stable")]
+        first = Groups(rows[by_row]).first
+        by_row = by_row[first | (kind[by_row] != Kind.ENQUIRY)]
+        if len(by_row):
+            self.store.entries.flags[admission.superseded] |= SUPERSEDED
+            self._score(where[by_row])
+        return np.empty(0, np.int64)
+
+    def _admit(self, where: Ints) -> Admission:
+        b = self.batch
+        orders = Orders(
+            kind=b.kind[where],
+            at=b.at[where],
+            key=b.key[where],
+            order=b.order[where],
+            row=self.rows[where],
+            since=self.since[where],
+        )
+        any_cancels = self.store.cancels > 0
+        return admit(self.store.entries, orders, self.store.rules.dedupe, any_cancels=any_cancels)
+
+    def _tally(self, admission: Admission) -> None:
+        self.changes.tallies["duplicate"] += int(admission.duplicate.sum())
+        self.changes.tallies["void"] += int(admission.void.sum())
+
+    def _too_large(self, where: Ints) -> Ints:
+        """Places of events of customers whose money might leave 64 bits."""
+        c, rows = self.store.customers, self.rows[where]
+        largest = np.maximum(np.abs(c.monetary[rows]), np.abs(c.lifetime_monetary[rows])).astype(np.float64)
+        together = self.batch.amount[where].astype(np.float64).sum()
+        return where[largest + together > money.LARGEST_SUM]
+
+    def _score(self, where: Ints) -> None:
+        """Put the admitted events at these places, sorted by row, into the columns."""
+        b, c = self.batch, self.store.customers
+        rows, is_order = self.rows[where], b.kind[where] == Kind.ORDER
+        signed = np.where(is_order, b.amount[where], -b.amount[where])
+        np.add.at(c.lifetime_orders, rows, is_order)
+        np.add.at(c.lifetime_monetary, rows, signed)
+        inside = self._remember(where, signed)
+        self._settle(
+            where,
+            (is_order & inside).astype(np.int64),
+            np.where(inside, signed, 0),
+            Groups(rows).running_max(np.where(is_order, b.at[where], NEVER), c.last[np.unique(rows)]),
+            self._leaving(where, Groups(rows)),
+        )
+
+    def _settle(self, where: Ints, orders: Ints, amounts: Ints, last: Ints, left: Left) -> None:
+        """Score the customers of events, sorted by row, after each of them.
+
+        Args:
+            where: places of the events.
+            orders: how many purchases each adds to the window.
+            amounts: how many millionths each adds to the window.
+            last: the last purchase after each.
+            left: what leaves the window before one of them is scored.
+        """
+        b, c = self.batch, self.store.customers
+        groups = Groups(self.rows[where])
+        self.store.entries.leave(left.positions)
+        frequency, monetary = orders.copy(), amounts.copy()
+        np.subtract.at(frequency, left.place, left.orders)
+        np.subtract.at(monetary, left.place, left.money)
+        settled = Settled(
+            groups=groups,
+            last=last,
+            frequency=groups.running_sum(frequency, c.frequency[groups.rows].astype(np.int64)),
+            monetary=groups.running_sum(monetary, c.monetary[groups.rows]),
+            orders=orders,
+            amounts=amounts,
+            as_of=self.as_of[where],
+            cause=self._cause(where),
+            place=where,
+        )
+        self.changes.add(judge(self.store, self.version, settled, b))
+
+    def _cause(self, where: Ints) -> Column:
+        late = self.batch.at[where] < self.as_of[where] - self.store.rules.backfill
+        self.changes.tallies["late"] += int(late.sum())
+        return np.where(late, CAUSE[Cause.BACKFILL], _CAUSE_OF_KIND[self.batch.kind[where]]).astype(np.uint8)
+
+    def _remember(self, where: Ints, signed: Ints) -> Bools:
+        """Append entries for purchases and refunds.
+
+        Returns:
+            For each event whether it counts inside the window.
+        """
+        b, rules, rows = self.batch, self.store.rules, self.rows[where]
+        kind, at = b.kind[where], b.at[where]
+        entry = (kind == Kind.ORDER) | (kind == Kind.REFUND)
+        inside: Bools = entry.copy()
+        if rules.window is not None:
+            inside &= at > self.as_of[where] - rules.window
+            forgotten = entry & (at <= self.since[where])
+            entry &= ~forgotten
+            old = np.flatnonzero(forgotten & (kind == Kind.ORDER))
+            np.maximum.at(self.store.customers.last_forgotten, rows[old], at[old])
+            self.store.touch(rows[forgotten])
+        # In the order of the topic, so that of two entries the later one has the higher number.
+        order = np.flatnonzero(entry)[np.argsort(where[entry], kind="stable")]
+        chosen = where[order]
+        positions = self.store.entries.append(
+            at[order],
+            signed[order],
+            b.key[chosen],
+            rows[order],
+            kind[order],
+            np.where(inside[order], INSIDE, 0).astype(np.uint8),
+        )
+        own_id = np.flatnonzero((kind[order] == Kind.REFUND) & (b.key[chosen] != b.order[chosen]))
+        self.store.note_refunds(positions[own_id], b.order[chosen[own_id]])
+        return inside
+
+    def _leaving(self, where: Ints, groups: Groups) -> Left:
+        """What leaves the window of these customers before each of their events is scored."""
+        window = self.store.rules.window
+        if window is None:
+            return NOTHING_LEFT
+        entries = self.store.entries
+        positions = entries.leaving(int(self.as_of[where].max()) - window)
+        group = np.searchsorted(groups.rows, entries.row[positions])
+        touched = groups.rows[np.minimum(group, len(groups.rows) - 1)] == entries.row[positions]
+        positions, group = positions[touched], group[touched]
+        # The first event in the whole batch late enough, then the first one of the customer from there on.
+        moment = np.searchsorted(self.as_of, entries.at[positions] + window)
+        size = len(self.batch) + 1
+        place = np.searchsorted(groups.number * size + where, group * size + moment)
+        late = place < len(where)
+        late[late] = groups.number[place[late]] == group[late]
+        return Left.of(entries, positions[late], place[late])

@@ -1,0 +1,55 @@
+"""Events sorted by customer, and sums and maxima that run within each customer's events."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stream_rfm.model.arrays import Bools, Column, Ints
+
+
+class Groups:
+    """Stretches of equal rows in an ascending column of rows."""
+
+    def __init__(self, rows: Column) -> None:
+        self._size = len(rows)
+        self.first: Bools = np.ones(self._size, bool)
+        self.first[1:] = rows[1:] != rows[:-1]
+        #: Where each group starts, and the row of each.
+        self.starts: Ints = np.flatnonzero(self.first)
+        self.rows = rows[self.starts]
+        #: For each event the number of its group.
+        self.number: Ints = np.cumsum(self.first) - 1
+
+    @property
+    def ends(self) -> Ints:
+        """Where each group's last event is."""
+        return np.append(self.starts[1:], self._size) - 1
+
+    def running_sum(self, changes: Ints, before: Ints) -> Ints:
+        """For each event the sum of its group's changes so far, on top of what was before.
+
+        Args:
+            changes: one an event.
+            before: one a group.
+        """
+        total = np.cumsum(changes)
+        offset = before - (total[self.starts] - changes[self.starts])
+        return total + offset[self.number]
+
+    def running_max(self, values: Ints, before: Ints) -> Ints:
+        """For each event the largest of its group's values so far and of what was before."""
+        values = values.copy()
+        values[self.starts] = np.maximum(values[self.starts], before)
+        if len(self.starts) == self._size:
+            return values
+        # Ranks are small enough to be shifted so that no group reaches into the next.
+        distinct, rank = np.unique(values, return_inverse=True)
+        shifted = np.maximum.accumulate(self.number * len(distinct) + rank)
+        return distinct[shifted - self.number * len(distinct)]
+
+    def previous(self, values: Column, before: Column) -> Column:
+        """For each event the value after the event before it, or what was before the group."""
+        shifted = np.empty_like(values)
+        shifted[1:] = values[:-1]
+        shifted[self.starts] = before
+        return shifted

@@ -1,0 +1,202 @@
+"""What the changelog is told, so that it can be told again.
+
+Three kinds of records, each with its own kind of key (``docs/decisions/0006-changelog.md``):
+
+* ``c`` + customer id: the customer's row, segment, scores and totals; written when one of them changes.
+* ``e`` + number: a block of entries, from that sequence number on; written once, dropped once.
+* ``m``: the marker of the partition, in every transaction.
+
+So a customer's thousandth order costs as many bytes as the first, and a customer whose code stays costs
+only the entry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from stream_rfm.model.arrays import Column, Ints
+from stream_rfm.model.order import Kind
+from stream_rfm.table.entries import CANCELLED
+from stream_rfm.table.store import Store
+
+CUSTOMER, BLOCK, MARKER = b"c", b"e", b"m"
+
+#: A key and a value; no value: the key is gone.
+Record = tuple[bytes, bytes | None]
+
+#: The value of a customer's record.
+HEADER = np.dtype([
+    ("row", "<u4"),
+    ("segment", "<u2"),
+    ("r", "u1"),
+    ("f", "u1"),
+    ("m", "u1"),
+    ("sequence", "<u4"),
+    ("revision", "<u4"),
+    ("version", "<u4"),
+    ("scored_at", "<i8"),
+    ("last", "<i8"),
+    ("last_forgotten", "<i8"),
+    ("lifetime_orders", "<i4"),
+    ("lifetime_monetary", "<i8"),
+    # Entries from this sequence number on are not in the lifetime totals yet.
+    ("through", "<i8"),
+])
+_PLAIN = [name for name in HEADER.names or () if name not in {"row", "through"}]
+
+# Small blocks are put together, so that reading a partition takes few records however slow its traffic.
+_SMALL, _RUN = 2048, 64
+_LEAST_FORGOTTEN = 4096
+
+
+class BlockValue(msgspec.Struct, array_like=True):
+    """The value of a block of entries: columns as raw little-endian arrays."""
+
+    at: bytes
+    amount: bytes
+    key: bytes
+    row: bytes
+    kind: bytes
+    #: Of refunds with an id of their own: place in the block, hash of the order.
+    refunds: list[tuple[int, int]]
+
+
+@dataclass(slots=True)
+class Block:
+    """A stretch of entries that one record holds."""
+
+    first: int
+    count: int
+    newest: int
+
+
+class Journal:
+    """Knows what of a store the changelog holds, and writes the rest."""
+
+    def __init__(self, store: Store, blocks: list[Block] | None = None) -> None:
+        """Start where the changelog ends.
+
+        Args:
+            store: what to write of.
+            blocks: the blocks that the changelog holds, ascending.
+        """
+        self._store = store
+        self._blocks = blocks or []
+        self._refunds: dict[int, int] = {
+            number: order for order, numbers in store.entries.refunds_of.items() for number in numbers
+        }
+
+    @property
+    def base(self) -> int:
+        """The sequence number of the first entry that the changelog still holds."""
+        return self._blocks[0].first if self._blocks else self._store.entries.next
+
+    def records(self, erased: list[bytes], as_of: int) -> list[Record]:
+        """Everything that changed since the last time, as records in the order to be written.
+
+        Args:
+            erased: ids of the customers that are gone.
+            as_of: the instant of the version that customers are scored with.
+        """
+        self._refunds.update(self._store.take_refunds())
+        # A customer may have come back in the same step: gone first, then there again.
+        records: list[Record] = [(CUSTOMER + customer, None) for customer in erased]
+        records += self._forget(as_of)
+        records += self._new_block()
+        records += self._merged()
+        return records + self._customers()
+
+    def _customers(self) -> list[Record]:
+        customers, entries = self._store.customers, self._store.entries
+        rows = self._store.take_touched()
+        rows = rows[customers.id_length[rows] > 0]
+        values = np.zeros(len(rows), HEADER)
+        values["row"] = rows
+        values["through"] = entries.next
+        for name in _PLAIN:
+            values[name] = getattr(customers, name)[rows]
+        raw, size = values.tobytes(), HEADER.itemsize
+        keys = customers.ids_of(rows)
+        return [(CUSTOMER + key, raw[i * size : (i + 1) * size]) for i, key in enumerate(keys)]
+
+    def _new_block(self) -> list[Record]:
+        entries = self._store.entries
+        last = self._blocks[-1] if self._blocks else None
+        first = last.first + last.count if last else entries.first
+        if first == entries.next:
+            return []
+        self._blocks.append(self._block(first, entries.next))
+        return [self._record(self._blocks[-1])]
+
+    def _merged(self) -> list[Record]:
+        """Put the last blocks together once there are many small ones in a row."""
+        run = 0
+        while run < len(self._blocks) and self._blocks[-1 - run].count < _SMALL:
+            run += 1
+        if run < _RUN:
+            return []
+        parts = self._blocks[-run:]
+        self._blocks[-run:] = [self._block(parts[0].first, parts[-1].first + parts[-1].count)]
+        return [self._record(self._blocks[-1]), *((_key(part.first), None) for part in parts[1:])]
+
+    def _forget(self, as_of: int) -> list[Record]:
+        """Drop the oldest blocks once all they hold is out of the window and of the dedupe horizon."""
+        store, retention = self._store, self._store.rules.retention
+        if retention is None:
+            return []
+        entries, old = store.entries, 0
+        while old < len(self._blocks) and self._blocks[old].newest <= as_of - retention:
+            old += 1
+        count = sum(block.count for block in self._blocks[:old])
+        if count < max(_LEAST_FORGOTTEN, entries.count // 8):
+            return []
+        part = slice(0, count)
+        counting = (entries.kind[part] == Kind.ORDER) & ((entries.flags[part] & CANCELLED) == 0)
+        known = counting & (entries.row[part] < store.customers.count)
+        rows = entries.row[part][known].astype(np.int64)
+        np.maximum.at(store.customers.last_forgotten, rows, entries.at[part][known])
+        # Totals that the block would have said again are written with the customer from now on.
+        everyone = entries.row[part][entries.row[part] < store.customers.count].astype(np.int64)
+        store.touch(np.unique(everyone))
+        store.cancels -= int((entries.kind[part] == Kind.CANCEL).sum())
+        entries.drop(count)
+        self._refunds = {number: order for number, order in self._refunds.items() if number >= entries.first}
+        gone, self._blocks = self._blocks[:old], self._blocks[old:]
+        return [(_key(block.first), None) for block in gone]
+
+    def _block(self, first: int, end: int) -> Block:
+        entries = self._store.entries
+        at: Ints = entries.at[first - entries.first : end - entries.first]
+        return Block(first, end - first, int(at.max()))
+
+    def _record(self, block: Block) -> Record:
+        entries = self._store.entries
+        start = block.first - entries.first
+        part = slice(start, start + block.count)
+
+        def raw(column: Column, kind: str) -> bytes:
+            return column[part].astype(kind).tobytes()
+
+        value = BlockValue(
+            at=raw(entries.at, "<i8"),
+            amount=raw(entries.amount, "<i8"),
+            key=raw(entries.key, "<u8"),
+            row=raw(entries.row, "<u4"),
+            kind=raw(entries.kind, "u1"),
+            refunds=self._refunds_in(block),
+        )
+        return _key(block.first), msgspec.msgpack.encode(value)
+
+    def _refunds_in(self, block: Block) -> list[tuple[int, int]]:
+        if len(self._refunds) > block.count:
+            numbers = [n for n in range(block.first, block.first + block.count) if n in self._refunds]
+        else:
+            numbers = [n for n in self._refunds if block.first <= n < block.first + block.count]
+        return [(number - block.first, self._refunds[number]) for number in sorted(numbers)]
+
+
+def _key(first: int) -> bytes:
+    return BLOCK + first.to_bytes(8, "big")

@@ -1,0 +1,119 @@
+"""Makes versions out of what partitions report. One worker holds it at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from stream_rfm.model import instant, version
+from stream_rfm.model.rules import Rules
+from stream_rfm.model.version import Summary, Version
+from stream_rfm.table.clock import Clock
+from stream_rfm.table.report import Report
+
+#: With the wall clock, how long to wait for a partition that does not report, in microseconds.
+_GRACE = 5 * instant.SECOND
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of one partition: its last report's place, and frames not yet part of a version."""
+
+    place: int
+    start: int | None = None
+    frames: dict[int, Summary] = field(default_factory=dict)
+
+
+class Merger:
+    """Merges the frames of all partitions, boundary by boundary."""
+
+    def __init__(self, rules: Rules, clock: Clock, partitions: int, last: Version | None) -> None:
+        """Go on behind the last published version.
+
+        Args:
+            rules: how cut points are found.
+            clock: which boundaries there are.
+            partitions: how many there are.
+            last: the last version published, if any.
+        """
+        self._rules = rules
+        self._clock = clock
+        self._partitions = partitions
+        self._last = last
+        self._known: dict[int, _Known] = {}
+
+    def offer(self, report: Report, place: int) -> None:
+        """Take a partition's report.
+
+        Args:
+            report: what it says.
+            place: where it stands in the topic of reports.
+        """
+        known = self._known.setdefault(report.partition, _Known(place))
+        known.start = report.start if known.start is None else known.start
+        fresh = {as_of: frame for as_of, frame in report.frames if not self._passed(as_of)}
+        if fresh:
+            known.place = place if not known.frames else known.place
+            if self._clock.waits:
+                known.frames.update(fresh)
+            else:
+                known.frames, known.place = fresh, place
+
+    def versions(self, now: int) -> list[Version]:
+        """The versions that can be made now, ascending; each is given once."""
+        made: list[Version] = []
+        while (following := self._next(now)) is not None:
+            made.append(following)
+            self._last = following
+            if self._clock.waits:
+                for known in self._known.values():
+                    known.frames.pop(following.as_of, None)
+        return made
+
+    def needed_from(self, end: int) -> int:
+        """The first place in the topic of reports that another merger would have to read from.
+
+        Args:
+            end: the place behind the last report taken.
+        """
+        if not self._clock.waits:
+            return end
+        return min((k.place for k in self._known.values() if k.frames or self._last is None), default=end)
+
+    def _passed(self, as_of: int) -> bool:
+        return self._last is not None and as_of <= self._last.as_of
+
+    def _next(self, now: int) -> Version | None:
+        return self._next_by_event() if self._clock.waits else self._next_by_wall(now)
+
+    def _next_by_event(self) -> Version | None:
+        if self._last is None:
+            starts = [known.start for known in self._known.values() if known.start is not None]
+            if len(starts) < self._partitions:
+                return None
+            return Version(0, min(starts) - self._clock.interval)
+        as_of = self._last.as_of + self._clock.interval
+        frames = [known.frames[as_of] for known in self._known.values() if as_of in known.frames]
+        if len(frames) < self._partitions:
+            return None
+        return self._made(self._last.number + 1, as_of, frames)
+
+    def _next_by_wall(self, now: int) -> Version | None:
+        newest = {p: max(known.frames) for p, known in self._known.items() if known.frames}
+        as_of = max(newest.values(), default=0)
+        if not newest or self._passed(as_of):
+            return None
+        complete = len(newest) == self._partitions and min(newest.values()) == as_of
+        if not complete and now < as_of + _GRACE:
+            return None
+        number = 1 if self._last is None else self._last.number + 1
+        made = self._made(number, as_of, [self._known[p].frames[at] for p, at in newest.items()])
+        if made.cuts is None and as_of % self._clock.interval:
+            # An early try, and there still are too few customers: nothing worth publishing.
+            for known in self._known.values():
+                known.frames.clear()
+            return None
+        return made
+
+    def _made(self, number: int, as_of: int, frames: list[Summary]) -> Version:
+        merged = version.merge(frames, self._rules.exact_up_to)
+        return version.make(number, as_of, merged, self._rules)

@@ -1,0 +1,124 @@
+"""Transitions in columns, and their way out as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from stream_rfm.model.arrays import Column, Ints
+from stream_rfm.model.grid import Grid
+from stream_rfm.model.transition import Cause, Standing, Transition
+from stream_rfm.table.customers import NEVER, NO_SEGMENT
+
+#: Causes in the order of the numbers that columns hold.
+CAUSES = tuple(Cause)
+CAUSE = {cause: number for number, cause in enumerate(CAUSES)}
+
+
+@dataclass(slots=True)
+class Standings:
+    """How customers stand, one value a customer in each column; see :class:`Standing`."""
+
+    r: Column
+    f: Column
+    m: Column
+    segment: Column
+    last: Ints
+    frequency: Column
+    monetary: Ints
+    as_of: Ints
+
+    def take(self, where: Ints) -> Standings:
+        """Those at some places."""
+        return Standings(*(getattr(self, field.name)[where] for field in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Standings]) -> Standings:
+        """The parts, one behind the other."""
+        return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)))
+
+
+@dataclass(slots=True)
+class Moves:
+    """Changes of segment, in the order in which they happened to each customer.
+
+    Attributes:
+        ids: the customers, in UTF-8.
+        order_ids: the order that the causing event names, where there is one.
+        sequence: which of its customer's transitions each one is.
+        cause: numbers of :data:`CAUSES`.
+        before: how each stood; segment ``NO_SEGMENT`` the first time.
+        after: how each stands; segment ``NO_SEGMENT`` when erased.
+        stamp: when the causing record reached Kafka, milliseconds since 1970; 0 where none did.
+        version: the number of the quantiles version scored with.
+    """
+
+    ids: list[bytes]
+    order_ids: list[str | None]
+    sequence: Column
+    cause: Column
+    before: Standings
+    after: Standings
+    stamp: Ints
+    version: Column
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Moves]) -> Moves:
+        """The parts, one behind the other."""
+        return cls(
+            ids=[customer for part in parts for customer in part.ids],
+            order_ids=[order for part in parts for order in part.order_ids],
+            sequence=np.concatenate([part.sequence for part in parts]),
+            cause=np.concatenate([part.cause for part in parts]),
+            before=Standings.joined([part.before for part in parts]),
+            after=Standings.joined([part.after for part in parts]),
+            stamp=np.concatenate([part.stamp for part in parts]),
+            version=np.concatenate([part.version for part in parts]),
+        )
+
+    def transitions(self, grid: Grid) -> Iterator[Transition]:
+        """Each move as the value that it is."""
+        names = {**dict(enumerate(grid.names)), NO_SEGMENT: None}
+        facts = zip(
+            self.ids,
+            self.order_ids,
+            self.sequence.tolist(),
+            self.cause.tolist(),
+            self.before.segment.tolist(),
+            self.after.segment.tolist(),
+            _standings(self.before),
+            _standings(self.after),
+            self.version.tolist(),
+            self.after.as_of.tolist(),
+            strict=True,
+        )
+        for customer, order, sequence, cause, source, target, before, after, version, at in facts:
+            yield Transition(
+                customer_id=customer.decode(),
+                sequence=sequence,
+                source=names[source],
+                target=names[target],
+                cause=CAUSES[cause],
+                order_id=order,
+                before=before,
+                after=after,
+                quantiles_version=version,
+                effective_at=at,
+            )
+
+
+def _standings(of: Standings) -> Iterator[Standing | None]:
+    age = np.where(of.last == NEVER, -1, np.maximum(0, of.as_of - of.last)).tolist()
+    columns = (of.r, of.f, of.m, of.frequency, of.monetary, of.segment)
+    for recency, r, f, m, frequency, monetary, segment in zip(
+        age, *(column.tolist() for column in columns), strict=True
+    ):
+        if segment == NO_SEGMENT:
+            yield None
+        else:
+            yield Standing(r, f, m, None if recency < 0 else recency, frequency, monetary)

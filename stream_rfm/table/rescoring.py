@@ -1,0 +1,128 @@
+"""A new version: the window moves on, and every customer is scored again, a slice at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stream_rfm.model.arrays import Column, Ints
+from stream_rfm.model.order import Kind
+from stream_rfm.model.transition import Cause
+from stream_rfm.model.version import Version
+from stream_rfm.table.customers import NEVER, NO_SEGMENT
+from stream_rfm.table.evaluation import Scores
+from stream_rfm.table.moves import CAUSE, Moves, Standings
+from stream_rfm.table.store import Changes, Store
+
+
+class Rescoring:
+    """Takes a store from one version to the next.
+
+    A slice may be done again, after a crash or beside events that come in between: it changes nothing then.
+    """
+
+    def __init__(self, store: Store, old: Version, new: Version, *, config: bool = False) -> None:
+        """Prepare to score with a new version instead of an old one.
+
+        Args:
+            store: the customers.
+            old: the version they were scored with.
+            new: the version to score with, as of its own instant.
+            config: whether the rules changed since, so that the rules are the cause of what moves.
+        """
+        self._store = store
+        self._old = old
+        self._new = new
+        self._config = config
+        self._next_row = 0
+        window = store.rules.window
+        cutoff = -1 if window is None else new.as_of - window
+        # Positions may shift while slices are done; sequence numbers do not.
+        self._leaving = store.entries.leaving(cutoff) + store.entries.first
+
+    @property
+    def version(self) -> Version:
+        """The version to score with."""
+        return self._new
+
+    @property
+    def done(self) -> bool:
+        """Whether every customer has been scored."""
+        return self._next_row >= self._store.customers.count
+
+    def step(self, rows: int) -> Changes:
+        """Score the next so many rows."""
+        customers = self._store.customers
+        low, high = self._next_row, min(self._next_row + rows, customers.count)
+        self._next_row = high
+        part = np.arange(low, high)
+        part = part[customers.segment[low:high] != NO_SEGMENT]
+        changes = Changes()
+        if len(part):
+            before = self._store.standings(part)
+            self._move_window(low, high)
+            self._score(part, before, changes)
+        return changes
+
+    def _move_window(self, low: int, high: int) -> None:
+        """Take out of the totals what has left the window of the customers in a range of rows."""
+        entries, customers = self._store.entries, self._store.customers
+        positions = self._leaving - entries.first
+        positions = positions[positions >= 0]
+        mine = (entries.row[positions] >= low) & (entries.row[positions] < high)
+        mine &= (entries.flags[positions] & 1) != 0
+        positions = positions[mine]
+        if not len(positions):
+            return
+        rows = entries.row[positions]
+        np.subtract.at(customers.frequency, rows, entries.kind[positions] == Kind.ORDER)
+        np.subtract.at(customers.monetary, rows, entries.amount[positions])
+        entries.leave(positions)
+        self._store.touch(np.unique(rows).astype(np.int64))
+
+    def _score(self, rows: Ints, before: Standings, changes: Changes) -> None:
+        store, customers, version = self._store, self._store.customers, self._new
+        # With the wall clock a customer may have been scored by an event since the version's instant.
+        as_of = np.maximum(customers.scored_at[rows], version.as_of)
+        last, frequency, monetary = customers.last[rows], customers.frequency[rows], customers.monetary[rows]
+        now = store.evaluator.score(last, frequency, monetary, as_of, version)
+        after = Standings(now.r, now.f, now.m, now.segment, last, frequency, monetary, as_of)
+        moved = now.segment != before.segment
+        changed = moved | (now.r != before.r) | (now.f != before.f) | (now.m != before.m)
+        customers.scored_at[rows] = as_of
+        news = rows[changed]
+        if not len(news):
+            return
+        customers.segment[news] = now.segment[changed]
+        customers.r[news], customers.f[news], customers.m[news] = now.r[changed], now.f[changed], now.m[changed]
+        customers.sequence[news] += moved[changed]
+        customers.revision[news] += 1
+        customers.version[news] = version.number
+        store.touch(news)
+        changes.changed.append(news)
+        where = np.flatnonzero(moved)
+        if len(where):
+            changes.moves.append(self._moves(rows, before, after, where))
+
+    def _moves(self, rows: Ints, before: Standings, after: Standings, where: Ints) -> Moves:
+        customers = self._store.customers
+        source, target = before.take(where), after.take(where)
+        return Moves(
+            ids=customers.ids_of(rows[where]),
+            order_ids=[None] * len(where),
+            sequence=customers.sequence[rows[where]],
+            cause=self._causes(source, target),
+            before=source,
+            after=target,
+            stamp=np.zeros(len(where), np.int64),
+            version=np.full(len(where), self._new.number, np.uint32),
+        )
+
+    def _causes(self, source: Standings, target: Standings) -> Column:
+        """Time, where the customer would have moved under the old cut points too; else the new ones."""
+        if self._config:
+            return np.full(len(source.last), CAUSE[Cause.CONFIG], np.uint8)
+        old: Scores = self._store.evaluator.score(
+            target.last, target.frequency, target.monetary, target.as_of, self._old
+        )
+        decayed = (old.segment != source.segment) & (target.last != NEVER)
+        return np.where(decayed, CAUSE[Cause.DECAY], CAUSE[Cause.QUANTILES]).astype(np.uint8)
