@@ -13,6 +13,7 @@ from stream_rfm.model import instant, money
 from stream_rfm.model.arrays import Bools, Column, Hashes, Ints
 from stream_rfm.model.order import LONGEST_ID, Kind, OrderEvent, Rejected
 from stream_rfm.table.batch import Batch
+from stream_rfm.table.customers import digests_of
 
 #: Gives the document at a place again, with its amount exactly as written.
 Exactly = Callable[[int], OrderDocument]
@@ -91,7 +92,7 @@ class _Batching:
             return good
         places = np.array(chosen)
         some = [documents[place] for place in chosen]
-        amounts, amounts_good = money.parse_many([d.amount or 0 for d in some])
+        amounts, amounts_good = money.parse_many([0 if d.amount is None else d.amount for d in some])
         instants, instants_good = _instants([d.ts for d in some])
         fine = amounts_good & (amounts >= 0) & instants_good & (instants <= self._intake.latest)
         good[places[fine]] = True
@@ -121,12 +122,11 @@ class _Batching:
         if own:
             keys = orders.copy()
             keys[own] = _hashes([f"refund {self._refund_ids[place]}" for place in own])
-        digests = b"".join(map(xxhash.xxh3_128_digest, self._ids))
         return Batch(
             kind=self._kind,
             at=self._at,
             amount=self._amount,
-            digest=np.frombuffer(digests, np.uint64).reshape(-1, 2),
+            digest=digests_of(self._ids),
             key=keys,
             order=orders,
             ids=self._ids,
@@ -142,13 +142,13 @@ def _hashes(ids: Sequence[str]) -> Hashes:
 
 
 def _instants(values: list[str | int | None]) -> tuple[Ints, Column]:
-    try:
-        return instant.parse_many(values)  # type: ignore[arg-type] - anything but text raises
-    except TypeError:
-        parsed = np.zeros(len(values), np.int64)
-        good = np.zeros(len(values), bool)
-        for place, value in enumerate(values):
-            # A number of milliseconds is plain too; the bounds keep the product in 64 bits.
-            if isinstance(value, int) and 0 <= value < 1 << 50:
-                parsed[place], good[place] = value * instant.MILLISECOND, True
-        return parsed, good
+    texts = [value for value in values if isinstance(value, str)]
+    if len(texts) == len(values):
+        return instant.parse_many(texts)
+    parsed = np.zeros(len(values), np.int64)
+    good = np.zeros(len(values), bool)
+    for place, value in enumerate(values):
+        # A number of milliseconds is plain too; the bounds keep the product in 64 bits.
+        if isinstance(value, int) and 0 <= value < 1 << 47:
+            parsed[place], good[place] = value * instant.MILLISECOND, True
+    return parsed, good

@@ -44,11 +44,13 @@ class Read:
     Attributes:
         batch: the valid events.
         rejected: the other records, each with the reason.
+        records: all of them, in the order of the topic.
         next_offset: the offset behind the last record.
     """
 
     batch: Batch
     rejected: list[tuple[Any, Rejected]]
+    records: Sequence[Any]
     next_offset: int
 
 
@@ -69,14 +71,14 @@ def read(records: Sequence[Any], intake: Intake) -> Read:
     )
     batch, refused = batch_of(said, intake)
     rejected += [(good[place], reason) for place, reason in refused]
-    return Read(batch, rejected, records[-1].offset + 1)
+    return Read(batch, rejected, records, records[-1].offset + 1)
 
 
 def _documents(
     records: Sequence[Any],
 ) -> tuple[list[OrderDocument], Sequence[Any], list[tuple[Any, Rejected]]]:
     try:
-        if not any([record.headers for record in records]):
+        if not any(record.headers for record in records):
             return [_json(record.value) for record in records], records, []
     except (msgspec.MsgspecError, UnicodeDecodeError, TypeError, RecursionError):
         pass  # one of them is odd; which one is found out below
@@ -98,7 +100,7 @@ def _document(record: Any) -> OrderDocument:
         return decode(record.value)
     except msgspec.ValidationError as error:
         # Only an amount may be a number with a fraction or an exponent.
-        too_large = "out of range" in str(error)
+        too_large = "out of range" in str(error) and "`$.amount`" in str(error)
         raise Rejected(Reason.INVALID_AMOUNT if too_large else Reason.WRONG_TYPE, str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Rejected(Reason.INVALID_DOCUMENT, str(error)) from None

@@ -113,19 +113,21 @@ def read(name_or_file: str) -> tuple[Grid, list[str]]:
     if not isinstance(levels, int) or not 2 <= levels <= 9:
         raise GridError(f"Grid {name_or_file}: levels must be a whole number from 2 to 9.")
     best = document.get("best", "high")
-    if best not in {"high", "low"}:
-        raise GridError(f"Grid {name_or_file}: best must be \"high\" or \"low\".")
+    if best not in ("high", "low"):
+        raise GridError(f'Grid {name_or_file}: best must be "high" or "low".')
     entries = document.get("segments")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise GridError(f"Grid {name_or_file}: it needs [[segments]], each with a name and codes.")
     segments = tuple(_segment(entry, levels, best, faults) for entry in entries)
-    reserved = document.get("reserved", {})
+    reserved, thresholds = document.get("reserved", {}), document.get("thresholds", {})
+    if not isinstance(reserved, dict) or not isinstance(thresholds, dict):
+        raise GridError(f"Grid {name_or_file}: [reserved] and [thresholds] must be tables.")
     grid = Grid(
         name=str(document.get("name", Path(name_or_file).stem)),
         levels=levels,
         segments=segments,
         reserved_advice=tuple((name, str(reserved[name])) for name in RESERVED if name in reserved),
-        thresholds=tuple((name, tuple(map(str, cuts))) for name, cuts in document.get("thresholds", {}).items()),
+        thresholds=tuple(_thresholds(thresholds, faults)),
     )
     return grid, faults + check(grid)
 
@@ -153,8 +155,8 @@ def check(grid: Grid) -> list[str]:
     names = [segment.name for segment in grid.segments]
     faults += [f"segment {name!r} is there twice" for name in sorted(set(names)) if names.count(name) > 1]
     faults += [f"{name!r} is a reserved name" for name in names if name in RESERVED]
-    faults += [f"segment {s.name!r} has no codes, so that nobody can be in it" for s in grid.segments if not s.codes]
-    return faults
+    empty = [segment.name for segment in grid.segments if not segment.codes]
+    return faults + [f"segment {name!r} has no codes, so that nobody can be in it" for name in empty]
 
 
 def _document(name_or_file: str) -> dict[str, Any]:
@@ -182,6 +184,9 @@ def _segment(entry: dict[str, Any], levels: int, best: str, faults: list[str]) -
     patterns = entry.get("codes", [])
     if isinstance(patterns, str):
         patterns = patterns.split()
+    if not isinstance(patterns, list):
+        faults.append(f"the codes of segment {name!r} must be text or a list")
+        patterns = []
     codes: set[Code] = set()
     for pattern in patterns:
         try:
@@ -197,6 +202,16 @@ def _segment(entry: dict[str, Any], levels: int, best: str, faults: list[str]) -
     return Segment(name, frozenset(codes), str(entry.get("advice", "")).strip())
 
 
+def _thresholds(table: dict[str, Any], faults: list[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for name, cuts in table.items():
+        if name not in {"recency", "frequency", "monetary"}:
+            faults.append(f"thresholds are of recency, frequency or monetary, not of {name!r}")
+        elif not isinstance(cuts, list):
+            faults.append(f"the thresholds of {name} must be a list of numbers")
+        else:
+            yield name, tuple(map(str, cuts))
+
+
 def _expand(pattern: str, levels: int) -> Iterator[Code]:
     parts = _PART.findall(pattern)
     if len(parts) != 3 or _PART.sub("", pattern):
@@ -207,14 +222,12 @@ def _expand(pattern: str, levels: int) -> Iterator[Code]:
     ]
     if not all(1 <= digit <= levels for choice in digits for digit in choice):
         raise ValueError(f"code {pattern!r} has a digit that is not from 1 to {levels}")
-    for r, f, m in product(*digits):
-        yield r, f, m
+    yield from product(digits[0], digits[1], digits[2])
 
 
 def _all_codes(levels: int) -> Iterator[Code]:
     scores = range(1, levels + 1)
-    for r, f, m in product(scores, scores, scores):
-        yield r, f, m
+    yield from product(scores, scores, scores)
 
 
 def _shown(code: Code, levels: int) -> str:

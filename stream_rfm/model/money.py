@@ -13,11 +13,12 @@ import numpy as np
 from stream_rfm.model.arrays import Bools, Ints
 
 MICROS = 1_000_000
-#: The largest single amount, in millionths: 10^12 units. Anything above is a mistake, and sums stay in 64 bits.
+#: The largest single amount, in millionths: 10^12 units; so that sums stay in 64 bits.
 LARGEST = 10**12 * MICROS
 #: The largest sum that a customer may reach, in millionths.
 LARGEST_SUM = 9 * 10**18
 
+_MILLIONTH = Decimal("0.000001")
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 # Up to here a float holds an amount with six decimals well enough for its nearest millionth to be exact.
 _FLOAT_EXACT = 1e8
@@ -39,9 +40,10 @@ def parse(value: str | float | Decimal) -> int:
         if isinstance(value, str) and not _all_plain([value]):
             raise ValueError(f"not a decimal number: {value[:40]!r}")
         amount = Decimal(value)
-        if not amount.is_finite() or abs(amount) * MICROS > LARGEST:
+        # Compared without arithmetic: an exponent may be too large for any.
+        if not amount.is_finite() or amount.copy_abs() > LARGEST // MICROS:
             raise ValueError(f"not a finite amount up to {LARGEST // MICROS}: {str(value)[:40]!r}")
-        return int(_EXACT.quantize(_EXACT.multiply(amount, Decimal(MICROS)), Decimal(1)))
+        return int(_EXACT.quantize(amount, _MILLIONTH) * MICROS)
     except InvalidOperation:
         raise ValueError(f"not a decimal number: {str(value)[:40]!r}") from None
 
@@ -84,6 +86,6 @@ def converted(amount: int, rate: Decimal) -> int:
 
 
 def _all_plain(values: Sequence[str | float]) -> bool:
-    """Whether no text has what float() takes and a decimal number does not: ``"1_0"``, ``" 1"``, ``"١"``."""
+    """Whether no text has what float() takes and a decimal number does not: ``"1_0"`` or ``" 1"``."""
     text = "".join(value for value in values if isinstance(value, str))
     return text.isascii() and not any(odd in text for odd in _ODD)

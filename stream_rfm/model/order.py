@@ -46,7 +46,7 @@ class Reason(StrEnum):
     SUM_TOO_LARGE = "sum-too-large"
 
 
-class Rejected(Exception):
+class Rejected(Exception):  # noqa: N818 - what happened to the event, not an error of the program
     """An event that cannot count; carries its :class:`Reason`."""
 
     def __init__(self, reason: Reason, detail: str) -> None:

@@ -11,7 +11,6 @@ from enum import Enum
 
 from stream_rfm.model.order import Kind, OrderEvent
 
-
 #: Before every instant: nothing is forgotten.
 FOR_EVER = -(2**62)
 

@@ -144,7 +144,8 @@ def _cuts(name: str, of: Distribution, as_of: int, rules: Rules) -> CutPoints:
 
 def _unreachable(cuts: CutPoints) -> list[int]:
     """The levels, counted from 0, that no value can have because two cut points are the same."""
-    return [i + 1 for i, (a, b) in enumerate(zip(cuts.thresholds, cuts.thresholds[1:], strict=False)) if a == b]
+    pairs = zip(cuts.thresholds, cuts.thresholds[1:], strict=False)
+    return [level for level, (below, above) in enumerate(pairs, 1) if below == above]
 
 
 def _number(cut: Fraction) -> float | int:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import gzip
-import json
+import zlib
 from collections.abc import Iterator
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
+import msgspec
+
 _NEEDED = ("customer_id", "ts")
+# As strict as the stream's reader; a number with a fraction stays as it is written, every digit of it.
+_json = msgspec.json.Decoder(float_hook=str).decode
 
 
 class OrdersFileError(Exception):
@@ -27,7 +31,7 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
     try:
         with _opened(path) as text:
             yield from lines(path, text)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise OrdersFileError(f"The orders file {path} cannot be read: {reason}.") from None
     except UnicodeDecodeError as error:
@@ -46,8 +50,8 @@ def size(path: Path) -> int:
 
 def _opened(path: Path) -> TextIO:
     if path.suffix == ".gz":
-        return TextIOWrapper(gzip.open(path, "rb"), "utf-8", newline="")
-    return path.open(encoding="utf-8", newline="")
+        return TextIOWrapper(gzip.open(path, "rb"), "utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
 
 
 def _csv_rows(path: Path, text: TextIO) -> Iterator[dict[str, Any]]:
@@ -67,8 +71,8 @@ def _json_lines(path: Path, text: TextIO) -> Iterator[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            document = json.loads(line)
-        except ValueError as error:
+            document = _json(line)
+        except (msgspec.DecodeError, RecursionError) as error:
             raise OrdersFileError(f"Line {number} of {path} is not JSON: {error}.") from None
         if not isinstance(document, dict):
             raise OrdersFileError(f"Line {number} of {path} is not a JSON object.")

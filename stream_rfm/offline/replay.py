@@ -16,7 +16,7 @@ import numpy as np
 from stream_rfm.intake.batching import Documents, batch_of
 from stream_rfm.intake.document import Intake, OrderDocument
 from stream_rfm.model import transition, version
-from stream_rfm.model.order import Reason
+from stream_rfm.model.order import Kind, Reason
 from stream_rfm.model.rules import Rules
 from stream_rfm.model.version import Version
 from stream_rfm.offline import segments_file
@@ -36,7 +36,7 @@ class Replayed:
     """What a replay has made.
 
     Attributes:
-        orders: events counted.
+        orders: events counted, heartbeats not among them.
         after: events later than the as-of, left out.
         rejected: events refused, by reason.
         transitions: changes of segment.
@@ -129,7 +129,7 @@ class Replay:
         while done < len(batch):
             count, changes = self._partition.advance(batch[done:], 0)
             done += count
-            self._result.orders += count
+            self._result.orders += int(np.count_nonzero(batch.kind[done - count : done] != Kind.HEARTBEAT))
             yield changes
             if self._partition.waiting:
                 yield from self._pass_boundary()

@@ -16,7 +16,7 @@ from stream_rfm.model.version import Version
 from stream_rfm.table.customers import NEVER
 from stream_rfm.table.evaluation import Evaluator
 from stream_rfm.table.store import Store
-from stream_rfm.table.view import view
+from stream_rfm.table.view import remembered
 
 HEADER = ("customer_id", "recency_days", "frequency", "monetary", "r", "f", "m", "code", "segment")
 
@@ -26,7 +26,7 @@ Row = tuple[str, ...]
 def rows(store: Store, version: Version) -> Iterator[Row]:
     """One row a customer, as of a version, in no particular order."""
     rules = store.rules
-    seen = view(store, version.as_of)
+    seen = remembered(store, version.as_of)
     scores = Evaluator(rules).score(seen.last, seen.frequency, seen.monetary, version.as_of, version)
     recency = np.where(seen.last == NEVER, -1, np.maximum(0, version.as_of - seen.last))
     names, levels, best = rules.grid.names, rules.levels, rules.best

@@ -36,8 +36,9 @@ class Admission:
         counts: it counts.
         duplicate: it was seen before.
         void: its order has been cancelled.
-        again: its id occurs earlier in the set, but too far away in time to be the same; it can only be
-            decided after that one.
+        again: it can only be decided after another one of the set: after one with its id, where that one
+            is too far away in time from it or from what is remembered to be the same; or after the order of
+            a refund that is void without it.
         superseded: positions of entries whose id now names an event that counts.
     """
 
@@ -72,9 +73,15 @@ def admit(entries: Entries, orders: Orders, dedupe: int, *, any_cancels: bool) -
     repeated, same = _repeated(orders, dedupe, ~(duplicate | void))
     duplicate = duplicate | same
     again = repeated & ~same
+    if void.any():
+        again |= _ordered_anew(orders, void, ~(duplicate | void | again))
+        void &= ~again
     counts = ~(duplicate | void | again)
     # What is too old to be remembered leaves the id to the one that it names.
     renamed = seen[counts[seen] & (orders.at[seen] > orders.since[seen])]
+    if len(renamed):
+        again |= duplicate & _named_like(orders, renamed)
+        duplicate &= ~again
     return Admission(counts, duplicate, void, again, superseded=known[renamed])
 
 
@@ -85,6 +92,23 @@ def _void(entries: Entries, orders: Orders, dedupe: int) -> Bools:
     taken_back = (purchase >= 0) & ((entries.flags[purchase] & CANCELLED) != 0)
     void_refund = np.where(purchase >= 0, taken_back, cancel >= 0)
     return np.where(orders.kind == Kind.ORDER, in_time, void_refund)
+
+
+def _ordered_anew(orders: Orders, void: Bools, counts: Bools) -> Bools:
+    """Which void refunds are of an order that counts in the same set; it is not cancelled once it is there."""
+    anew = np.zeros(len(void), bool)
+    refunds = np.flatnonzero(void & (orders.kind == Kind.REFUND))
+    purchases = np.flatnonzero(counts & (orders.kind == Kind.ORDER))
+    named = mixed(orders.order, orders.row, 0)
+    anew[refunds] = np.isin(named[refunds], named[purchases])
+    return anew
+
+
+def _named_like(orders: Orders, some: Ints) -> Bools:
+    """Which events have the id of one of some."""
+    hashes = mixed(orders.key, orders.row, orders.kind)
+    named: Bools = np.isin(hashes, hashes[some])
+    return named
 
 
 def _repeated(orders: Orders, dedupe: int, candidates: Bools) -> tuple[Bools, Bools]:

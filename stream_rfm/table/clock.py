@@ -2,7 +2,8 @@
 
 With the event clock a partition's time is the highest it has seen, and it is *closed* through an instant when
 nothing more can come at or before it: an event at t closes what is before t, a heartbeat at t closes t too.
-Whoever reaches a boundary waits there until the boundary's version is there (``docs/decisions/0007-clocks.md``).
+Whoever reaches a boundary waits there until the boundary's version is there
+(``docs/decisions/0007-clocks.md``).
 """
 
 from __future__ import annotations
@@ -38,10 +39,12 @@ class Clock:
         """Whether partitions wait for one another."""
         return self.mode == "event"
 
-    def first_boundary(self, kind: int, at: int) -> int:
-        """The first boundary that a partition has part in whose first event is this one."""
-        if kind == Kind.HEARTBEAT:
-            return at // self.interval * self.interval
+    def first_boundary(self, at: int) -> int:
+        """The first boundary that a partition has part in whose first event is at an instant.
+
+        The same for a heartbeat as for an order: which partition a customer is in must not decide where
+        versions begin.
+        """
         return -(-at // self.interval) * self.interval
 
     def closed_by(self, batch: Batch, before: int) -> Ints:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import xxhash
 
 from stream_rfm.model.arrays import Bools, Column, Hashes, Ints
 from stream_rfm.table.hash_index import HashIndex
@@ -37,6 +38,11 @@ _COLUMNS: dict[str, type[np.generic]] = {
     "revision": np.uint32,
     "version": np.uint32,
 }
+
+
+def digests_of(ids: Sequence[bytes]) -> Hashes:
+    """The 128-bit hashes of ids, in two halves each."""
+    return np.frombuffer(b"".join(map(xxhash.xxh3_128_digest, ids)), np.uint64).reshape(-1, 2)
 
 
 class Customers:
@@ -84,6 +90,10 @@ class Customers:
             return (self.digest_low[rows] == low[asked]) & (self.digest_high[rows] == high[asked])
 
         return self._index.find(low, same)
+
+    def find_ids(self, ids: Sequence[bytes]) -> Ints:
+        """The rows of customers by their ids in UTF-8; −1 for strangers."""
+        return self.find(digests_of(ids))
 
     def add(self, digests: Hashes, ids: Sequence[bytes]) -> Ints:
         """New rows for customers that are not there yet, each once.

@@ -33,7 +33,9 @@ class Evaluator:
         names = rules.grid.names
         self._lapsed, self._prospect, self._unscored = map(names.index, (LAPSED, PROSPECT, UNSCORED))
 
-    def score(self, last: Ints, frequency: Column, monetary: Ints, as_of: Ints | int, version: Version) -> Scores:
+    def score(
+        self, last: Ints, frequency: Column, monetary: Ints, as_of: Ints | int, version: Version
+    ) -> Scores:
         """Score customers as of an instant.
 
         Args:

@@ -28,23 +28,25 @@ CUSTOMER, BLOCK, MARKER = b"c", b"e", b"m"
 Record = tuple[bytes, bytes | None]
 
 #: The value of a customer's record.
-HEADER = np.dtype([
-    ("row", "<u4"),
-    ("segment", "<u2"),
-    ("r", "u1"),
-    ("f", "u1"),
-    ("m", "u1"),
-    ("sequence", "<u4"),
-    ("revision", "<u4"),
-    ("version", "<u4"),
-    ("scored_at", "<i8"),
-    ("last", "<i8"),
-    ("last_forgotten", "<i8"),
-    ("lifetime_orders", "<i4"),
-    ("lifetime_monetary", "<i8"),
-    # Entries from this sequence number on are not in the lifetime totals yet.
-    ("through", "<i8"),
-])
+HEADER = np.dtype(
+    [
+        ("row", "<u4"),
+        ("segment", "<u2"),
+        ("r", "u1"),
+        ("f", "u1"),
+        ("m", "u1"),
+        ("sequence", "<u4"),
+        ("revision", "<u4"),
+        ("version", "<u4"),
+        ("scored_at", "<i8"),
+        ("last", "<i8"),
+        ("last_forgotten", "<i8"),
+        ("lifetime_orders", "<i4"),
+        ("lifetime_monetary", "<i8"),
+        # Entries from this sequence number on are not in the lifetime totals yet.
+        ("through", "<i8"),
+    ]
+)
 _PLAIN = [name for name in HEADER.names or () if name not in {"row", "through"}]
 
 # Small blocks are put together, so that reading a partition takes few records however slow its traffic.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -30,14 +30,9 @@ class Standings:
     monetary: Ints
     as_of: Ints
 
-    def take(self, where: Ints) -> Standings:
+    def take(self, where: Ints | slice) -> Standings:
         """Those at some places."""
         return Standings(*(getattr(self, field.name)[where] for field in fields(self)))
-
-    @classmethod
-    def joined(cls, parts: Sequence[Standings]) -> Standings:
-        """The parts, one behind the other."""
-        return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)))
 
 
 @dataclass(slots=True)
@@ -67,19 +62,10 @@ class Moves:
     def __len__(self) -> int:
         return len(self.ids)
 
-    @classmethod
-    def joined(cls, parts: Sequence[Moves]) -> Moves:
-        """The parts, one behind the other."""
-        return cls(
-            ids=[customer for part in parts for customer in part.ids],
-            order_ids=[order for part in parts for order in part.order_ids],
-            sequence=np.concatenate([part.sequence for part in parts]),
-            cause=np.concatenate([part.cause for part in parts]),
-            before=Standings.joined([part.before for part in parts]),
-            after=Standings.joined([part.after for part in parts]),
-            stamp=np.concatenate([part.stamp for part in parts]),
-            version=np.concatenate([part.version for part in parts]),
-        )
+    def __getitem__(self, part: slice) -> Moves:
+        before, after = self.before.take(part), self.after.take(part)
+        columns = (self.sequence[part], self.cause[part], before, after, self.stamp[part], self.version[part])
+        return Moves(self.ids[part], self.order_ids[part], *columns)
 
     def transitions(self, grid: Grid) -> Iterator[Transition]:
         """Each move as the value that it is."""

@@ -32,14 +32,25 @@ _SCHEMA = 1
 _FRAMES, _FRAMES_CUSTOMERS = 64, 2_000
 
 
-class _MarkerValue(msgspec.Struct, array_like=True):
+class Marker(msgspec.Struct, array_like=True):
+    """What ends every transaction of a partition in the changelog.
+
+    Attributes:
+        schema: of all records of the changelog.
+        fingerprint: of the rules.
+        position: the offset of the next order to be counted.
+        clock: the highest time seen, an instant.
+        rows: how many rows the customers have.
+        entries_end: the sequence number that the next entry gets.
+        version: number, as-of, population and thresholds of the version applied; ``None`` before the first.
+    """
+
     schema: int
     fingerprint: str
     position: int
     clock: int
     rows: int
     entries_end: int
-    #: Number, as-of, population and thresholds of the version applied; None before the first.
     version: tuple[int, int, int, list[list[int]] | None] | None
 
 
@@ -89,10 +100,13 @@ class Partition:
         """
         if not self.clock.waits:
             return len(batch), self._fold(batch, np.full(len(batch), now))
+        if not len(batch):
+            self.waiting = False
+            return 0, Changes()
         if self.version is None:
-            if self._start is None and len(batch):
-                self._start = self.clock.first_boundary(int(batch.kind[0]), int(batch.at[0]))
-            self.waiting = len(batch) > 0
+            if self._start is None:
+                self._start = self.clock.first_boundary(int(batch.at[0]))
+            self.waiting = True
             return 0, Changes()
         closed = self.clock.closed_by(batch, self._closed)
         boundary = self.version.as_of + self.clock.interval
@@ -116,16 +130,22 @@ class Partition:
         if self._rescoring:
             return None
         if not self.clock.waits:
-            scored = self.version is not None and self.version.cuts is not None
-            tick = self.clock.latest_tick(now, scored=scored)
-            if tick <= max(self._reported, self.as_of):
-                return None
-            return self._report_of(range(tick, tick + 1))
+            return self._report_tick(now)
         if not self.waiting:
             return None
         if self.version is None:
             return self._report_start()
-        first = self.version.as_of + self.clock.interval
+        return self._report_boundaries(self.version)
+
+    def _report_tick(self, now: int) -> Report | None:
+        scored = self.version is not None and self.version.cuts is not None
+        tick = self.clock.latest_tick(now, scored=scored)
+        if tick <= max(self._reported, self.as_of):
+            return None
+        return self._report_of(range(tick, tick + 1))
+
+    def _report_boundaries(self, version: Version) -> Report | None:
+        first = version.as_of + self.clock.interval
         if first <= self._reported:
             return None
         frames = _FRAMES if self.store.customers.count <= _FRAMES_CUSTOMERS else 1
@@ -152,6 +172,8 @@ class Partition:
         changes = self._rescoring.step(rows)
         if self._rescoring.done:
             self.version, self._rescoring = self._rescoring.version, None
+            # Whether there is another boundary before the next event is for advance() to see.
+            self.waiting = False
         return changes
 
     def records(self, erased: list[bytes]) -> list[Record]:
@@ -181,17 +203,15 @@ class Partition:
         self._reported = instants[-1]
         return Report(self.number, None, tuple((as_of, summary(self.store, as_of)) for as_of in instants))
 
-    def _marker(self) -> _MarkerValue:
-        version = self.version
-        thresholds = version and version.cuts and [list(cuts.thresholds) for cuts in version.cuts]
-        return _MarkerValue(
+    def _marker(self) -> Marker:
+        return Marker(
             schema=_SCHEMA,
             fingerprint=self.rules.fingerprint(),
             position=self.position,
             clock=self._time,
             rows=self.store.customers.count,
             entries_end=self.store.entries.next,
-            version=version and (version.number, version.as_of, version.population, thresholds or None),
+            version=None if self.version is None else _version_value(self.version),
         )
 
     @classmethod
@@ -221,14 +241,14 @@ class Partition:
         return partition
 
 
-def read_marker(value: bytes) -> _MarkerValue:
+def read_marker(value: bytes) -> Marker:
     """What a marker says.
 
     Raises:
         ChangelogError: it cannot be read, or a newer release wrote it.
     """
     try:
-        marker = msgspec.msgpack.decode(value, type=_MarkerValue)
+        marker = msgspec.msgpack.decode(value, type=Marker)
     except msgspec.DecodeError as error:
         raise ChangelogError(f"The changelog's marker cannot be read: {error}.") from None
     if marker.schema != _SCHEMA:
@@ -236,6 +256,11 @@ def read_marker(value: bytes) -> _MarkerValue:
             f"The changelog has schema {marker.schema} and this release reads {_SCHEMA}: use a newer release."
         )
     return marker
+
+
+def _version_value(version: Version) -> tuple[int, int, int, list[list[int]] | None]:
+    thresholds = None if version.cuts is None else [list(cuts.thresholds) for cuts in version.cuts]
+    return version.number, version.as_of, version.population, thresholds
 
 
 def _cuts(thresholds: list[list[int]] | None) -> tuple[CutPoints, CutPoints, CutPoints] | None:

@@ -93,7 +93,11 @@ class Rescoring:
         if not len(news):
             return
         customers.segment[news] = now.segment[changed]
-        customers.r[news], customers.f[news], customers.m[news] = now.r[changed], now.f[changed], now.m[changed]
+        customers.r[news], customers.f[news], customers.m[news] = (
+            now.r[changed],
+            now.f[changed],
+            now.m[changed],
+        )
         customers.sequence[news] += moved[changed]
         customers.revision[news] += 1
         customers.version[news] = version.number

@@ -6,13 +6,12 @@ from collections.abc import Iterable
 
 import msgspec
 import numpy as np
-import xxhash
 
 from stream_rfm.model.arrays import Bools, Column, Ints
 from stream_rfm.model.order import Kind
 from stream_rfm.model.profile import FOR_EVER
 from stream_rfm.model.rules import Rules
-from stream_rfm.table.customers import Customers
+from stream_rfm.table.customers import Customers, digests_of
 from stream_rfm.table.entries import CANCELLED, FOUND_ORDER, NOBODY, SUPERSEDED, Entries
 from stream_rfm.table.hash_index import mixed
 from stream_rfm.table.journal import BLOCK, CUSTOMER, HEADER, MARKER, Block, BlockValue, Journal
@@ -28,6 +27,8 @@ class Restore:
 
     def __init__(self) -> None:
         self.marker: bytes | None = None
+        #: Ids of customers, gone or there, that were written lately.
+        self.recent: set[bytes] = set()
         self._customers: dict[bytes, bytes] = {}
         self._blocks: dict[int, bytes] = {}
 
@@ -51,6 +52,10 @@ class Restore:
                 self.marker = value
             else:
                 raise ChangelogError(f"The changelog has a record of an unknown kind, {kind!r}.")
+
+    def note_recent(self, keys: Iterable[bytes]) -> None:
+        """Remember whose records these are, as customers that were written lately."""
+        self.recent.update(key[1:] for key in keys if key[:1] == CUSTOMER)
 
     def finish(self, rules: Rules, rows: int, entries_end: int, as_of: int) -> tuple[Store, Journal]:
         """The store and its journal.
@@ -77,7 +82,7 @@ class Restore:
     def _restored_customers(self, rows: int) -> tuple[Customers, Column]:
         ids = list(self._customers)
         headers = np.frombuffer(b"".join(self._customers.values()), HEADER)
-        digests = np.frombuffer(b"".join(map(xxhash.xxh3_128_digest, ids)), np.uint64).reshape(-1, 2)
+        digests = digests_of(ids)
         customers = Customers(rows)
         place = headers["row"].astype(np.int64)
         customers.restore(digests, ids, place, rows)

@@ -50,7 +50,9 @@ class Changes:
 class Store:
     """Customers and entries, and which of them the changelog does not know yet."""
 
-    def __init__(self, rules: Rules, customers: Customers | None = None, entries: Entries | None = None) -> None:
+    def __init__(
+        self, rules: Rules, customers: Customers | None = None, entries: Entries | None = None
+    ) -> None:
         self.rules = rules
         self.customers = customers or Customers()
         self.entries = entries or Entries()

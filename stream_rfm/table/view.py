@@ -10,7 +10,8 @@ from stream_rfm.model import distribution
 from stream_rfm.model.arrays import Ints
 from stream_rfm.model.order import Kind
 from stream_rfm.model.version import Summary
-from stream_rfm.table.customers import NEVER
+from stream_rfm.table.customers import NEVER, NO_SEGMENT
+from stream_rfm.table.entries import CANCELLED, NOBODY
 from stream_rfm.table.store import Store
 
 
@@ -43,6 +44,34 @@ def view(store: Store, as_of: int) -> View:
         np.subtract.at(monetary, rows, entries.amount[leaving])
     rows = np.flatnonzero(customers.is_somebody())
     return View(rows, customers.last[rows], frequency[rows], monetary[rows])
+
+
+def remembered(store: Store, as_of: int) -> View:
+    """The values as of an instant, counted anew from what is remembered of single orders.
+
+    Unlike :func:`view` it is right for an instant that some customers have moved past: what happened later
+    is left out, and so is who was not known yet.
+    """
+    customers, entries, window = store.customers, store.entries, store.rules.window
+    count = entries.count
+    at, kind, flags = entries.at[:count], entries.kind[:count], entries.flags[:count]
+    mine = (entries.row[:count] != NOBODY) & (kind != Kind.CANCEL)
+    seen = mine & (at <= as_of) & ((flags & CANCELLED) == 0)
+    inside = seen if window is None else seen & (at > as_of - window)
+    frequency = np.zeros(customers.count, np.int64)
+    monetary = np.zeros(customers.count, np.int64)
+    last = customers.last_forgotten[: customers.count].copy()
+    orders = kind == Kind.ORDER
+    np.add.at(frequency, entries.row[:count][inside], orders[inside])
+    np.add.at(monetary, entries.row[:count][inside], entries.amount[:count][inside])
+    np.maximum.at(last, entries.row[:count][seen & orders], at[seen & orders])
+    later = np.zeros(customers.count, bool)
+    later[entries.row[:count][mine & (at > as_of)]] = True
+    later[entries.row[:count][mine & (at <= as_of)]] = False
+    later &= last == NEVER
+    known = customers.is_somebody() & (customers.segment[: customers.count] != NO_SEGMENT) & ~later
+    rows = np.flatnonzero(known)
+    return View(rows, last[rows], frequency[rows], monetary[rows])
 
 
 def summary(store: Store, as_of: int) -> Summary:

@@ -1,0 +1,256 @@
+"""The composition root: everything is made and wired here, in the order in which data flows.
+
+``faust -A stream_rfm.app agents`` and the like find the app as ``app``, made from the environment's settings.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import uuid
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any, cast
+
+import faust
+from faust.app.base import BootStrategy
+from faust.types import TP
+from mode import ServiceT
+
+from stream_rfm.configured import clock_of, intake_of, rules_of
+from stream_rfm.kafka import connection
+from stream_rfm.kafka.topics import LARGEST_RECORD, TABLE, Topics, topics_of
+from stream_rfm.serve.background import Background
+from stream_rfm.serve.cache import SegmentCache
+from stream_rfm.serve.http import HealthServer
+from stream_rfm.serve.metrics import Metrics, PartitionFacts
+from stream_rfm.settings import KafkaSettings, Settings, load
+from stream_rfm.stream.accounts import Accounts
+from stream_rfm.stream.customer_table import CustomerTable
+from stream_rfm.stream.gathering import Gathering
+from stream_rfm.stream.merging import Merging
+from stream_rfm.stream.publication import Publication
+from stream_rfm.stream.recovery import StateRecovery, StateTables
+from stream_rfm.stream.takeover import Takeover
+from stream_rfm.stream.transaction import NotCommittedError, Transactions
+from stream_rfm.stream.transport import BatchConsumer, transport_of
+from stream_rfm.stream.version_follower import VersionFollower
+from stream_rfm.stream.version_log import VersionLog
+from stream_rfm.stream.writer import Writer
+
+log = logging.getLogger(__name__)
+
+_MAX_POLL_RECORDS = 8_000
+_FETCH_BYTES = 4 << 20
+
+
+class ScorerApp(faust.App):
+    """The Faust app, with the services of a scorer started before its consumer and stopped after it."""
+
+    #: Made by :func:`create_app`.
+    writer: Writer
+    metrics: Metrics
+    health: HealthServer
+    scorer_services: tuple[ServiceT, ...]
+
+    class BootStrategy(BootStrategy):  # noqa: D106 - Faust's name for the order of services
+        def server(self) -> Iterable[ServiceT]:
+            """Faust's own services, with ours between the producer and the consumer."""
+            app = cast(ScorerApp, self.app)
+            return self._chain(
+                self.sensors(),
+                self.kafka_producer(),
+                app.scorer_services,
+                self.kafka_consumer(),
+                self.agents(),
+                self.kafka_conductor(),
+                self.tables(),
+            )
+
+
+def create_app(settings: Settings) -> ScorerApp:
+    """The scorer as the settings want it.
+
+    Raises:
+        SettingsError: the settings do not fit together.
+    """
+    rules, clock, topics = rules_of(settings), clock_of(settings), topics_of(settings)
+    intake_of(settings, 0)
+    metrics = Metrics()
+    app = _faust_app(settings)
+
+    # orders → decode → fold → score → transition → commit → cache
+    versions = VersionLog(clock)
+    merging = Merging(rules, clock, settings.topics.partitions)
+    publication = Publication(rules, settings.app_id)
+    transactions = Transactions(settings.kafka, settings.app_id, f"{settings.app_id}-{uuid.uuid4().hex}")
+    # The writer is made below; the cache calls it once it runs.
+    cache = SegmentCache(settings.redis, metrics, lambda: app.writer.wake())  # noqa: PLW0108 - see above
+    writer = app.writer = Writer(
+        transactions=transactions,
+        gathering=Gathering(topics, publication),
+        merging=merging,
+        versions=versions,
+        cache=cache,
+        accounts=Accounts(metrics, rules.grid),
+        intake=lambda now: intake_of(settings, now),
+        commit_ms=settings.commit_ms,
+    )
+    follower = VersionFollower(settings.kafka, topics.quantiles.name, writer.take_version)
+    takeover = Takeover(
+        settings=settings,
+        rules=rules,
+        clock=clock,
+        topics=topics,
+        versions=versions,
+        follower=follower,
+        merging=merging,
+        cache=cache,
+        metrics=metrics,
+    )
+
+    _wire_faust(app, topics, takeover, transactions)
+    _wire_metrics(app, metrics, topics)
+    app.metrics = metrics
+    app.health = HealthServer(settings, metrics, lambda: app.tables.actives_ready)
+    app.scorer_services = (
+        app.health,
+        Background("transactions", transactions.start, transactions.stop),
+        Background("cache", run=cache.run, stop=cache.close),
+        follower,
+        writer,
+    )
+    _declare_agents(app, topics)
+    return app
+
+
+def _faust_app(settings: Settings) -> ScorerApp:
+    kafka = settings.kafka
+    app = ScorerApp(
+        settings.app_id,
+        broker=[f"kafka://{server}" for server in kafka.bootstrap_servers.split(",")],
+        broker_credentials=_credentials(kafka),
+        autodiscover=False,
+        key_serializer="raw",
+        value_serializer="raw",
+        store="memory://",
+        topic_partitions=settings.topics.partitions,
+        topic_replication_factor=settings.topics.replication,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        reply_create_topic=False,
+        web_enabled=False,
+        canonical_url=f"http://{socket.gethostname()}:{settings.metrics_port}",
+        stream_wait_empty=False,
+        stream_recovery_delay=0,
+        worker_redirect_stdouts=False,
+        broker_max_poll_records=_MAX_POLL_RECORDS,
+        broker_session_timeout=kafka.session_timeout_seconds,
+        broker_rebalance_timeout=kafka.session_timeout_seconds,
+        broker_heartbeat_interval=min(2.0, kafka.session_timeout_seconds / 4),
+        broker_request_timeout=max(kafka.request_timeout_seconds, kafka.session_timeout_seconds + 5),
+        consumer_max_fetch_size=max(_FETCH_BYTES, LARGEST_RECORD // 4),
+        producer_max_request_size=LARGEST_RECORD,
+        TableManager=StateTables,
+        Table=CustomerTable,
+    )
+    app.finalize()
+    return app
+
+
+def _wire_faust(app: ScorerApp, topics: Topics, takeover: Takeover, transactions: Transactions) -> None:
+    writer = app.writer
+    orders, summaries = topics.orders.name, topics.summaries.name
+
+    def positions() -> dict[TP, int]:
+        places = {TP(orders, number): lane.partition.position for number, lane in writer.lanes.items()}
+        if takeover.merging.active:
+            places[TP(summaries, 0)] = takeover.merging.position
+        return places
+
+    app.transport = transport_of(app, positions)
+    recovery = cast(StateRecovery, cast(Any, app.tables).recovery)
+    recovery.writer = writer
+    recovery.orders_topic, recovery.summaries_topic = orders, summaries
+    recovery.take_over = lambda wanted, *, merge: takeover.run(writer.lanes, wanted, merge=merge)
+
+    async def reload(error: NotCommittedError) -> None:
+        del error
+        await transactions.renew()
+        recovery.reload()
+
+    def consumer() -> BatchConsumer:
+        return cast(BatchConsumer, app.consumer)
+
+    writer.membership = lambda: consumer().membership()
+    writer.on_failure = reload
+    writer.pause = lambda number: consumer().pause_partitions({TP(orders, number)})
+    writer.resume = lambda number: consumer().resume_partitions({TP(orders, number)})
+
+    @app.on_partitions_revoked.connect
+    async def revoked(*_: Any, **__: Any) -> None:
+        # What is in flight is committed under the old generation; nothing new begins.
+        await writer.finish()
+
+
+def _wire_metrics(app: ScorerApp, metrics: Metrics, topics: Topics) -> None:
+    def facts() -> Iterable[PartitionFacts]:
+        for number, lane in sorted(app.writer.lanes.items()):
+            end = None
+            with suppress(Exception):  # between two assignments there is none
+                end = app.consumer.highwater(TP(topics.orders.name, number))
+            yield PartitionFacts(
+                partition=number,
+                lag=max(0, (end or 0) - lane.partition.position),
+                customers=lane.partition.store.customers.count,
+                memory=lane.partition.store.nbytes,
+                waiting=lane.partition.waiting,
+            )
+
+    metrics.partitions.source = facts
+
+
+def _declare_agents(app: ScorerApp, topics: Topics) -> None:
+    orders = app.topic(topics.orders.name, key_type=bytes, value_type=bytes)
+    summaries = app.topic(topics.summaries.name, key_type=bytes, value_type=bytes)
+    changelog = app.topic(topics.changelog.name, key_type=bytes, value_type=bytes)
+    table = app.Table(
+        TABLE,
+        partitions=topics.orders.partitions,
+        changelog_topic=changelog,
+        help="Every customer's current segment; state in columns, changelog in blocks.",
+    )
+    cast(CustomerTable, table).lanes = app.writer.lanes
+
+    @app.agent(orders, name="score")
+    async def score(stream: Any) -> None:
+        """Counts orders and scores their customers."""
+        async for event in stream.noack().events():
+            message = cast(Any, event.message)
+            app.writer.take_orders(message.partition, message.value, message.generation_id)
+
+    @app.agent(summaries, name="merge")
+    async def merge(stream: Any) -> None:
+        """Makes quantiles versions out of what partitions report."""
+        async for event in stream.noack().events():
+            message = cast(Any, event.message)
+            app.writer.take_reports(message.value, message.generation_id)
+
+
+def _credentials(kafka: KafkaSettings) -> Any:
+    context = connection.ssl_context(kafka)
+    if kafka.sasl_mechanism is not None:
+        return faust.SASLCredentials(
+            username=kafka.sasl_username,
+            password=kafka.sasl_password.get_secret_value() if kafka.sasl_password else None,
+            mechanism=kafka.sasl_mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context is not None else None
+
+
+def __getattr__(name: str) -> Any:
+    if name == "app":
+        made = globals()["app"] = create_app(load())
+        return made
+    raise AttributeError(name)

@@ -1,0 +1,52 @@
+"""Settings as the arguments of the Kafka clients. A password stands in none of their reprs or logs."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from stream_rfm.settings import KafkaSettings
+
+
+def for_kafka_python(kafka: KafkaSettings) -> dict[str, Any]:
+    """Arguments that every client of kafka-python takes."""
+    arguments: dict[str, Any] = {
+        "bootstrap_servers": kafka.bootstrap_servers.split(","),
+        "security_protocol": kafka.security_protocol,
+    }
+    if kafka.ssl_cafile is not None:
+        arguments["ssl_cafile"] = str(kafka.ssl_cafile)
+    if kafka.sasl_mechanism is not None:
+        arguments |= {
+            "sasl_mechanism": kafka.sasl_mechanism,
+            "sasl_plain_username": kafka.sasl_username,
+            "sasl_plain_password": _password(kafka),
+        }
+    return arguments
+
+
+def for_aiokafka(kafka: KafkaSettings) -> dict[str, Any]:
+    """Arguments that every client of aiokafka takes."""
+    arguments: dict[str, Any] = {
+        "bootstrap_servers": kafka.bootstrap_servers,
+        "security_protocol": kafka.security_protocol,
+        "ssl_context": ssl_context(kafka),
+    }
+    if kafka.sasl_mechanism is not None:
+        arguments |= {
+            "sasl_mechanism": kafka.sasl_mechanism,
+            "sasl_plain_username": kafka.sasl_username,
+            "sasl_plain_password": _password(kafka),
+        }
+    return arguments
+
+
+def ssl_context(kafka: KafkaSettings) -> ssl.SSLContext | None:
+    """The context for encrypted connections, ``None`` where they are not encrypted."""
+    if "SSL" not in kafka.security_protocol:
+        return None
+    return ssl.create_default_context(cafile=str(kafka.ssl_cafile) if kafka.ssl_cafile else None)
+
+
+def _password(kafka: KafkaSettings) -> str | None:
+    return kafka.sasl_password.get_secret_value() if kafka.sasl_password else None

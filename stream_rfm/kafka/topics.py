@@ -1,0 +1,90 @@
+"""The topics: their names, how many partitions they have, and the settings that the promises rest on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from stream_rfm.settings import Settings
+
+#: The name of the customer table in Faust.
+TABLE = "customers"
+
+_MINUTE_MS = 60_000
+_DAY_MS = 24 * 60 * _MINUTE_MS
+_MB = 1 << 20
+
+#: The largest record that anything of ours writes.
+LARGEST_RECORD = 16 * _MB
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as it has to be.
+
+    Attributes:
+        name: in full, with the prefix.
+        partitions: how many it must have.
+        configs: the settings that matter; what is not named is the broker's choice.
+    """
+
+    name: str
+    partitions: int
+    configs: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """All topics of a deployment."""
+
+    orders: Topic
+    dead_letters: Topic
+    transitions: Topic
+    segments: Topic
+    quantiles: Topic
+    summaries: Topic
+    changelog: Topic
+
+    def all(self) -> tuple[Topic, ...]:
+        """Each of them."""
+        return (
+            self.orders,
+            self.dead_letters,
+            self.transitions,
+            self.segments,
+            self.quantiles,
+            self.summaries,
+            self.changelog,
+        )
+
+
+def topics_of(settings: Settings) -> Topics:
+    """The topics of a deployment; ``docs/decisions/0008-topics.md`` says why they are set so."""
+    partitions, prefix = settings.topics.partitions, settings.topics.prefix
+    compacted = {"cleanup.policy": "compact"}
+    large = {"max.message.bytes": str(LARGEST_RECORD)}
+    return Topics(
+        orders=Topic(f"{prefix}orders", partitions, {"cleanup.policy": "delete"}),
+        dead_letters=Topic(f"{prefix}orders-dead-letters", partitions, {"cleanup.policy": "delete", **large}),
+        transitions=Topic(f"{prefix}segment-transitions", partitions, {"cleanup.policy": "delete"}),
+        segments=Topic(f"{prefix}customer-segments", partitions, compacted),
+        quantiles=Topic(
+            f"{prefix}rfm-quantiles",
+            1,
+            {"cleanup.policy": "compact,delete", "retention.ms": str(90 * _DAY_MS)},
+        ),
+        # Each report replaces the one before: small segments, so that compaction keeps up with them.
+        summaries=Topic(
+            f"{prefix}rfm-partition-summaries", 1, {**compacted, **large, "segment.bytes": str(64 * _MB)}
+        ),
+        # An export reads the state as of a version back from here, so that nothing young is compacted away.
+        changelog=Topic(
+            f"{prefix}{settings.app_id}-{TABLE}-changelog",
+            partitions,
+            {
+                **compacted,
+                **large,
+                "segment.bytes": str(128 * _MB),
+                "min.compaction.lag.ms": str(10 * _MINUTE_MS),
+            },
+        ),
+    )

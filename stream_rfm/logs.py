@@ -1,0 +1,42 @@
+"""Logs: one JSON object a line on standard error, quiet, and without customer ids."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from pythonjsonlogger.json import JsonFormatter
+
+# Libraries that say at "info" what concerns only those who mend them.
+_TALKATIVE = ("aiokafka", "faust", "kafka", "mode", "asyncio", "aiohttp")
+# Warns of every retry; beginning right behind the last transaction is one, on Kafka 4.
+_RETRIES = "aiokafka.producer.sender"
+
+
+# How the services of Faust begin what they say of themselves.
+_SERVICE_MARK = "[^"
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.INFO or not str(record.msg).startswith(_SERVICE_MARK)
+
+
+def configure(level: str) -> None:
+    """Log from a level on; the libraries only where something is wrong.
+
+    Args:
+        level: ``debug``, ``info``, ``warning`` or ``error``.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        JsonFormatter(
+            ["asctime", "levelname", "name", "message"],
+            rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
+        )
+    )
+    if level != "debug":
+        handler.addFilter(_is_ours)
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
+    logging.getLogger(_RETRIES).setLevel(logging.DEBUG if level == "debug" else logging.ERROR)

@@ -1,0 +1,1 @@
+"""What others read: metrics, health, and the current segment of every customer in Redis."""

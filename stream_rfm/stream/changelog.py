@@ -1,0 +1,119 @@
+"""Reading a partition's changelog back, committed records only, in large batches."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from stream_rfm.kafka import connection
+from stream_rfm.settings import KafkaSettings
+from stream_rfm.table.journal import MARKER
+from stream_rfm.table.restore import Restore
+
+log = logging.getLogger(__name__)
+
+_FETCH_BYTES = 8 << 20
+_RECORDS = 50_000
+_SAY_SECONDS = 5.0
+_TAIL = 64
+
+
+class Changelog:
+    """Reads partitions of one changelog topic."""
+
+    def __init__(self, kafka: KafkaSettings, topic: str) -> None:
+        self._kafka = kafka
+        self._topic = topic
+
+    async def ends(self, partitions: list[int]) -> dict[int, int]:
+        """The offset behind the last record of each partition, committed or not."""
+        consumer = AIOKafkaConsumer(**connection.for_aiokafka(self._kafka))
+        await consumer.start()
+        try:
+            places = [TopicPartition(self._topic, number) for number in partitions]
+            found = await consumer.end_offsets(places)
+            return {place.partition: int(found[place]) for place in places}
+        finally:
+            await consumer.stop()
+
+    async def last_marker(self, partition: int) -> bytes | None:
+        """The marker that ends the last transaction of a partition; ``None`` where nothing was written."""
+        place = TopicPartition(self._topic, partition)
+        marker: bytes | None = None
+        async with self._consumer(place) as consumer:
+            [first] = (await consumer.beginning_offsets([place])).values()
+            [end] = (await consumer.end_offsets([place])).values()
+            # A transaction ends with its marker; only aborted ones may stand behind the last.
+            back = _TAIL
+            while marker is None and end > first:
+                consumer.seek(place, max(first, end - back))
+                while await consumer.position(place) < end:
+                    fetched = await consumer.getmany(place, timeout_ms=500, max_records=_RECORDS)
+                    for record in fetched.get(place, []):
+                        marker = record.value if record.key == MARKER else marker
+                if end - back <= first:
+                    break
+                back *= 16
+        return marker
+
+    @asynccontextmanager
+    async def _consumer(self, place: TopicPartition) -> AsyncIterator[AIOKafkaConsumer]:
+        consumer = AIOKafkaConsumer(
+            **connection.for_aiokafka(self._kafka),
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=_FETCH_BYTES,
+            fetch_max_bytes=2 * _FETCH_BYTES,
+        )
+        await consumer.start()
+        try:
+            consumer.assign([place])
+            yield consumer
+        finally:
+            await consumer.stop()
+
+    async def read(
+        self,
+        partition: int,
+        end: int,
+        recent_from: int | None = None,
+        *,
+        on_records: Callable[[int], None] = lambda _: None,
+        stop_at: Callable[[bytes], bool] = lambda _: False,
+    ) -> Restore:
+        """Read a partition from its beginning up to an end.
+
+        Args:
+            partition: which.
+            end: the offset to stop at; what is committed below it is read.
+            recent_from: an offset; customers written from there on are remembered as recent.
+            on_records: told how many more records have been read.
+            stop_at: given a marker, says whether to stop behind it.
+        """
+        restore = Restore()
+        place = TopicPartition(self._topic, partition)
+        async with self._consumer(place) as consumer:
+            await consumer.seek_to_beginning(place)
+            said = time.monotonic()
+            while (position := await consumer.position(place)) < end:
+                fetched = await consumer.getmany(place, timeout_ms=500, max_records=_RECORDS)
+                records = [record for record in fetched.get(place, []) if record.offset < end]
+                stop = next((i for i, r in enumerate(records) if r.key == MARKER and stop_at(r.value)), None)
+                records = records if stop is None else records[: stop + 1]
+                restore.add((record.key, record.value) for record in records)
+                if recent_from is not None:
+                    restore.note_recent(record.key for record in records if record.offset >= recent_from)
+                on_records(len(records))
+                if stop is not None:
+                    break
+                if time.monotonic() - said > _SAY_SECONDS:
+                    said = time.monotonic()
+                    log.info(
+                        "reading state back", extra={"partition": partition, "offset": position, "end": end}
+                    )
+        return restore

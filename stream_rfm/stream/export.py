@@ -1,0 +1,153 @@
+"""Every customer as of one published version, from the committed state: beside the workers, not from them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from stream_rfm.configured import clock_of, rules_of
+from stream_rfm.kafka import connection
+from stream_rfm.kafka.topics import topics_of
+from stream_rfm.model import instant, version
+from stream_rfm.model.version import Version
+from stream_rfm.offline import segments_file
+from stream_rfm.offline.segments_file import Row
+from stream_rfm.settings import Settings, SettingsError
+from stream_rfm.stream.changelog import Changelog
+from stream_rfm.table.partition import Marker, Partition, read_marker
+
+_POLL_SECONDS = 0.25
+
+
+class ExportError(Exception):
+    """Nothing can be exported; the message says why, and what to do."""
+
+
+class Export:
+    """Reads the state of all partitions as of one version."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Prepare to read the state of a deployment.
+
+        Raises:
+            SettingsError: the settings do not fit together.
+        """
+        self._settings = settings
+        self._rules = rules_of(settings)
+        self._clock = clock_of(settings)
+        self._topics = topics_of(settings)
+        self._changelog = Changelog(settings.kafka, self._topics.changelog.name)
+
+    async def run(
+        self, out: Path, as_of: int | None, timeout_seconds: float, progress: Callable[[str], None]
+    ) -> tuple[Version, int]:
+        """Write a file.
+
+        Args:
+            out: where to; a name that ends in ``.gz`` is gzipped.
+            as_of: wait until every partition has been scored as of this instant; ``None`` for the latest
+                version that all have.
+            timeout_seconds: how long to wait.
+            progress: told what is being done.
+
+        Returns:
+            The version, and how many customers there are.
+
+        Raises:
+            SettingsError: the instant is none that customers are scored as of.
+            ExportError: not every partition got there in time.
+        """
+        self._check(as_of)
+        markers = await self._wait(as_of, timeout_seconds, progress)
+        chosen = await self._version_of(markers, as_of)
+        progress(f"reading version {chosen.number} as of {instant.iso(chosen.as_of)}")
+        numbers = range(self._settings.topics.partitions)
+        ends = await self._changelog.ends(list(numbers))
+        rows: list[Row] = []
+        for number in numbers:
+            rows += await self._rows(number, ends[number], chosen)
+        return chosen, segments_file.write(out, rows)
+
+    def _check(self, as_of: int | None) -> None:
+        if as_of is not None and self._clock.waits and as_of % self._clock.interval:
+            before = as_of - as_of % self._clock.interval
+            seconds = self._clock.interval // instant.SECOND
+            raise SettingsError(
+                f"With the event clock customers are scored every {seconds} s, "
+                f"not as of {instant.iso(as_of)}: the nearest are {instant.iso(before)} and "
+                f"{instant.iso(before + self._clock.interval)}."
+            )
+
+    async def _wait(
+        self, as_of: int | None, timeout_seconds: float, progress: Callable[[str], None]
+    ) -> list[Marker]:
+        """The last marker of every partition, once all have been scored as of the instant."""
+        numbers = range(self._settings.topics.partitions)
+        give_up = time.monotonic() + timeout_seconds
+        while True:
+            found = await asyncio.gather(*(self._changelog.last_marker(number) for number in numbers))
+            markers = [None if value is None else read_marker(value) for value in found]
+            missing = [number for number, marker in enumerate(markers) if not _has(marker, as_of)]
+            if not missing:
+                return [marker for marker in markers if marker is not None]
+            said = ", ".join(map(str, missing))
+            if time.monotonic() > give_up:
+                until = "" if as_of is None else f" as of {instant.iso(as_of)}"
+                raise ExportError(
+                    f"Partitions {said} have not been scored{until} within {timeout_seconds:g} s: does a "
+                    "worker run, and have orders or heartbeats reached every partition? A longer --timeout "
+                    "waits longer."
+                )
+            progress(f"waiting for partitions {said}")
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _version_of(self, markers: list[Marker], as_of: int | None) -> Version:
+        """The version to export: the one of the instant, or the latest that every partition has applied."""
+        numbers = [marker.version[0] for marker in markers if marker.version is not None]
+        known = await self._published()
+        exact = self._clock.waits and as_of is not None
+        fitting = [each for each in known if (each.as_of == as_of if exact else each.number == min(numbers))]
+        if not fitting:
+            raise ExportError("The version to export is not published any more: export a later one.")
+        return fitting[-1]
+
+    async def _published(self) -> list[Version]:
+        place = TopicPartition(self._topics.quantiles.name, 0)
+        consumer = AIOKafkaConsumer(
+            **connection.for_aiokafka(self._settings.kafka),
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+        )
+        await consumer.start()
+        try:
+            consumer.assign([place])
+            await consumer.seek_to_beginning(place)
+            [end] = (await consumer.end_offsets([place])).values()
+            known = []
+            while await consumer.position(place) < end:
+                fetched = await consumer.getmany(place, timeout_ms=500)
+                known += [json.loads(record.value) for record in fetched.get(place, ()) if record.value]
+            return [version.from_document(document) for document in known]
+        finally:
+            await consumer.stop()
+
+    async def _rows(self, number: int, end: int, chosen: Version) -> list[Row]:
+        restore = await self._changelog.read(number, end, stop_at=lambda value: _applied(value, chosen))
+        partition = await asyncio.to_thread(Partition.restored, number, self._rules, self._clock, restore)
+        return await asyncio.to_thread(lambda: list(segments_file.rows(partition.store, chosen)))
+
+
+def _has(marker: Marker | None, as_of: int | None) -> bool:
+    if marker is None or marker.version is None:
+        return False
+    return as_of is None or marker.version[1] >= as_of
+
+
+def _applied(value: bytes, chosen: Version) -> bool:
+    marker = read_marker(value)
+    return marker.version is not None and marker.version[0] >= chosen.number

@@ -1,0 +1,177 @@
+"""Offsets committed with the group's generation, so that a zombie's transaction fails as a whole (KIP-447).
+
+aiokafka speaks version 0 of TxnOffsetCommit, which knows no members; this is version 3, on its protocol
+classes. Field order and types: the message definitions of Apache Kafka, ``TxnOffsetCommitRequest.json``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import errors
+from aiokafka.client import CoordinationType
+from aiokafka.producer.sender import Sender, TxnOffsetCommitHandler
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.types import (
+    CompactArray,
+    CompactString,
+    Int16,
+    Int32,
+    Int64,
+    Schema,
+    TaggedFields,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Who commits: a member of the consumer group in one of its generations."""
+
+    generation: int = -1
+    member_id: str = ""
+    instance_id: str | None = None
+
+
+class FencedMemberError(errors.KafkaError):
+    """Somebody else owns the partitions by now."""
+
+
+# ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID and FENCED_INSTANCE_ID; aiokafka has no class for the last.
+_FENCED_CODES = frozenset({22, 25, 82})
+
+_TEXT = CompactString("utf-8")
+_TAGS = ("tags", TaggedFields)
+
+
+class TxnOffsetCommitResponse_v3(Response):  # noqa: N801 - as aiokafka names protocol classes
+    """The answer, an error code for each partition."""
+
+    API_KEY = 28
+    API_VERSION = 3
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "errors",
+            CompactArray(
+                ("topic", _TEXT),
+                ("partition_errors", CompactArray(("partition", Int32), ("error_code", Int16), _TAGS)),
+                _TAGS,
+            ),
+        ),
+        _TAGS,
+    )
+
+
+class TxnOffsetCommitRequest_v3(RequestStruct):  # noqa: N801 - as aiokafka names protocol classes
+    """Offsets to be committed with a transaction, by a member of the group."""
+
+    API_KEY = 28
+    API_VERSION = 3
+    FLEXIBLE_VERSION = True
+    RESPONSE_TYPE = TxnOffsetCommitResponse_v3
+    SCHEMA = Schema(
+        ("transactional_id", _TEXT),
+        ("group_id", _TEXT),
+        ("producer_id", Int64),
+        ("producer_epoch", Int16),
+        ("generation_id", Int32),
+        ("member_id", _TEXT),
+        ("group_instance_id", _TEXT),
+        (
+            "topics",
+            CompactArray(
+                ("topic", _TEXT),
+                (
+                    "partitions",
+                    CompactArray(
+                        ("partition", Int32),
+                        ("offset", Int64),
+                        ("leader_epoch", Int32),
+                        ("metadata", _TEXT),
+                        _TAGS,
+                    ),
+                ),
+                _TAGS,
+            ),
+        ),
+        _TAGS,
+    )
+
+
+class FencedOffsetCommit(Request[TxnOffsetCommitRequest_v3]):
+    """Builds the request; there is one version of it."""
+
+    API_KEY = 28
+
+    def __init__(self, *fields: Any) -> None:
+        self._fields = fields
+
+    def build(self, request_struct_class: type[TxnOffsetCommitRequest_v3]) -> TxnOffsetCommitRequest_v3:
+        """The request as it goes over the wire."""
+        return request_struct_class(*self._fields)
+
+
+class FencedOffsetCommitHandler(TxnOffsetCommitHandler):
+    """Sends the offsets in the name of the current member."""
+
+    def __init__(self, sender: FencedSender, offsets: Any, group_id: str) -> None:
+        super().__init__(sender, offsets, group_id)
+        self._membership = sender.membership
+
+    def create_request(self) -> FencedOffsetCommit:
+        """The request, with the group's generation."""
+        transaction = self._sender._txn_manager  # noqa: SLF001 - aiokafka keeps it there
+        topics: defaultdict[str, list[Any]] = defaultdict(list)
+        for partition, offset in sorted(self._offsets.items()):
+            topics[partition.topic].append((partition.partition, offset.offset, -1, offset.metadata, {}))
+        return FencedOffsetCommit(
+            transaction.transactional_id,
+            self._group_id,
+            transaction.producer_id,
+            transaction.producer_epoch,
+            self._membership.generation,
+            self._membership.member_id,
+            self._membership.instance_id,
+            [(topic, partitions, {}) for topic, partitions in topics.items()],
+            {},
+        )
+
+    def handle_response(self, response: Any) -> float | None:
+        """Give the transaction up where this member is fenced; else as aiokafka does."""
+        plain = [
+            (topic, [(partition, code) for partition, code, _ in partitions])
+            for topic, partitions, _ in response.errors
+        ]
+        for _, partitions in plain:
+            for _, code in partitions:
+                if code in _FENCED_CODES:
+                    fenced = FencedMemberError(f"error {code} for {self._membership}")
+                    self._sender._txn_manager.error_transaction(fenced)  # noqa: SLF001 - see above
+                    return None
+        backoff: float | None = super().handle_response(_PlainResponse(plain))
+        return backoff
+
+
+@dataclass(frozen=True, slots=True)
+class _PlainResponse:
+    """The answer in the shape of version 0, which aiokafka's handler reads."""
+
+    errors: list[tuple[str, list[tuple[int, int]]]]
+
+
+class FencedSender(Sender):
+    """aiokafka's sender, but for how offsets go out with a transaction."""
+
+    membership = Membership()
+
+    async def _do_txn_offset_commit(self, offsets: Any, group_id: str) -> None:
+        if not offsets:
+            return
+        try:
+            node = await self._find_coordinator(CoordinationType.GROUP, group_id)
+        except errors.GroupAuthorizationFailedError as error:
+            self._txn_manager.error_transaction(error)
+            return
+        await FencedOffsetCommitHandler(self, offsets, group_id).do(node)

@@ -1,0 +1,121 @@
+"""Values as records: transitions as CloudEvents, segments, versions and dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from stream_rfm.model import instant, scoring, transition, version
+from stream_rfm.model.arrays import Ints
+from stream_rfm.model.order import Rejected
+from stream_rfm.model.rules import Rules
+from stream_rfm.model.version import Version
+from stream_rfm.stream.transaction import Message
+from stream_rfm.table.moves import Moves
+from stream_rfm.table.store import Store
+
+TRANSITION_TYPE = "stream-rfm.segment.transition.v1"
+_JSON = b"application/json"
+_encode = msgspec.json.Encoder().encode
+
+
+class Publication:
+    """Makes records of one deployment."""
+
+    def __init__(self, rules: Rules, app_id: str) -> None:
+        """Prepare.
+
+        Args:
+            rules: how scores are printed, and the grid.
+            app_id: names the source of events.
+        """
+        self._rules = rules
+        self._names = rules.grid.names
+        # What is the same for every transition.
+        self._headers: list[tuple[str, bytes]] = [
+            ("ce_specversion", b"1.0"),
+            ("ce_type", TRANSITION_TYPE.encode()),
+            ("ce_source", f"/stream-rfm/{app_id}".encode()),
+            ("content-type", _JSON),
+        ]
+
+    def transitions(self, moves: Moves, detected_at: int) -> Iterator[Message]:
+        """One CloudEvent a transition, in binary mode, keyed by customer.
+
+        Args:
+            moves: the transitions.
+            detected_at: the instant that it is.
+        """
+        for each in moves.transitions(self._rules.grid):
+            customer = each.customer_id.encode()
+            headers = [
+                *self._headers,
+                ("ce_id", each.event_id.encode()),
+                ("ce_time", instant.iso(each.effective_at).encode()),
+                ("ce_subject", customer),
+            ]
+            yield customer, _encode(transition.to_document(each, self._rules, detected_at)), headers
+
+    def segments(self, store: Store, rows: Ints, partition: int) -> Iterator[Message]:
+        """The current segment of customers, keyed by customer (``schemas/segment.v1.json``)."""
+        for customer, segment in segment_documents(store, rows, partition):
+            scored_at = instant.iso(segment["scored_at"] * instant.MILLISECOND)
+            document = {"customer_id": customer.decode(), **segment, "scored_at": scored_at}
+            yield customer, _encode(document), [("content-type", _JSON)]
+
+    def erased(self, customers: Iterable[bytes]) -> Iterator[Message]:
+        """Tombstones for customers that are forgotten."""
+        return ((customer, None, []) for customer in customers)
+
+    def version(self, made: Version) -> Message:
+        """A quantiles version, keyed by its number (``schemas/quantiles.v1.json``)."""
+        document = version.to_document(made, self._rules)
+        return str(made.number).encode(), _encode(document), [("content-type", _JSON)]
+
+
+def dead_letter(record: Any, reason: Rejected) -> Message:
+    """The untouched record, with where it was and why it cannot count."""
+    headers = [
+        *(record.headers or ()),
+        ("reason", reason.reason.value.encode()),
+        ("detail", reason.detail[:500].encode("utf-8", "replace")),
+        ("topic", record.topic.encode()),
+        ("partition", str(record.partition).encode()),
+        ("offset", str(record.offset).encode()),
+    ]
+    return record.key, record.value, headers
+
+
+def segment_documents(store: Store, rows: Ints, partition: int) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """Customer ids with what their current segment is, as Redis has it; ``scored_at`` in milliseconds."""
+    customers, rules = store.customers, store.rules
+    levels, best, names = rules.levels, rules.best, rules.grid.names
+    columns = ("segment", "r", "f", "m", "scored_at", "version", "sequence", "revision")
+    facts = zip(
+        customers.ids_of(rows), *(getattr(customers, name)[rows].tolist() for name in columns), strict=True
+    )
+    for customer, segment, r, f, m, scored_at, number, sequence, revision in facts:
+        scored = r > 0
+        yield (
+            customer,
+            {
+                "segment": names[segment],
+                "code": scoring.code(r, f, m, levels, best) if scored else None,
+                "r": scoring.printed(r, levels, best) if scored else None,
+                "f": scoring.printed(f, levels, best) if scored else None,
+                "m": scoring.printed(m, levels, best) if scored else None,
+                "scored_at": scored_at // instant.MILLISECOND,
+                "quantiles_version": number,
+                "sequence": sequence,
+                "revision": revision,
+                "partition": partition,
+            },
+        )
+
+
+def living(store: Store, rows: Ints) -> Ints:
+    """Those of the rows that still are somebody's."""
+    return rows[store.customers.id_length[rows] > 0] if len(rows) else np.empty(0, np.int64)

@@ -1,0 +1,115 @@
+"""Faust's table recovery, done our way: state comes back in batches, before the streams go on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from faust.tables.manager import TableManager
+from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
+from faust.types import TP
+from mode import Service
+
+from stream_rfm.stream.writer import Writer
+from stream_rfm.table.restore import ChangelogError
+
+log = logging.getLogger(__name__)
+
+_LONGEST_PAUSE = 5.0
+
+
+class StateRecovery(Recovery):
+    """Runs after every rebalance, and when a transaction left memory ahead of the log."""
+
+    #: Set by :func:`stream_rfm.app.create_app` before the worker starts.
+    writer: Writer
+    take_over: Any
+    orders_topic: str
+    summaries_topic: str
+
+    _reload = False
+
+    def reload(self) -> None:
+        """Read the state of every partition back: what is in memory is not what the log says."""
+        self._reload = True
+        self.signal_recovery_start.set()
+
+    @Service.task
+    async def _restart_recovery(self) -> None:
+        failures = 0
+        while not self.should_stop:
+            if await self.wait_for_stopped(self.signal_recovery_start):  # type: ignore[arg-type]
+                break
+            self.signal_recovery_start.clear()
+            # A reload keeps the generation it has; a rebalance brings the one it is for.
+            generation = self.app.consumer_generation_id
+            try:
+                await self._recover(generation)
+                failures = 0
+            except RebalanceAgain:
+                continue
+            except ServiceStopped:
+                break
+            except ChangelogError as error:
+                # Trying again would find the same: the process ends, and says why.
+                await self.crash(error)
+                break
+            except Exception:
+                failures += 1
+                log.exception("state could not be read back; trying again", extra={"failures": failures})
+                await self.sleep(min(_LONGEST_PAUSE, 0.2 * 2**failures))
+                self.signal_recovery_start.set()
+
+    async def _recover(self, generation: int) -> None:
+        self._set_recovery_started()
+        self._hold_flow()
+        assigned: set[TP] = self.app.consumer.assignment()
+        wanted = {place.partition for place in assigned if place.topic == self.orders_topic}
+        merge = any(place.topic == self.summaries_topic for place in assigned)
+        async with self.writer.lock:
+            self.writer.generation = None
+            self.writer.forget_reads()
+            if self._reload:
+                self.writer.lanes.clear()
+                self._reload = False
+            await self._wait(self.take_over(wanted, merge=merge))
+            if self.app.consumer_generation_id != generation:
+                raise RebalanceAgain
+            self.writer.generation = generation
+        self._set_recovery_ended()
+        await self._resume_streams(generation_id=generation)
+        self.writer.wake()
+
+    def _hold_flow(self) -> None:
+        """Let nothing through that was fetched before; it is fetched again from where the state ends."""
+        consumer: Any = self.app.consumer
+        consumer.stop_flow()
+        self.app.flow_control.suspend()
+        self.app.flow_control.clear()
+
+
+class StateTables(TableManager):
+    """Faust's table manager, with our recovery, and without streams that read changelogs."""
+
+    @property
+    def recovery(self) -> StateRecovery:
+        """The recovery of this manager."""
+        if self._recovery is None:
+            self._recovery = StateRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
+        return self._recovery  # type: ignore[return-value]  # made just above
+
+    async def on_start(self) -> None:
+        """Start at once: there is no changelog stream to wait for."""
+        await self._update_channels()
+        await self.recovery.start()
+
+    async def on_stop(self) -> None:
+        """Let the transaction in flight end before the consumer leaves its group."""
+        await self.recovery.writer.finish()
+        await super().on_stop()
+
+    async def _update_channels(self) -> None:
+        self._tables_finalized.set()
+        await asyncio.sleep(0)
+        self._tables_registered.set()

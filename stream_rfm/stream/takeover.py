@@ -1,0 +1,143 @@
+"""Taking partitions over: wait until nothing is pending on them, then read their state back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from stream_rfm.kafka.topics import Topics
+from stream_rfm.model.arrays import Ints
+from stream_rfm.model.rules import Rules
+from stream_rfm.serve.cache import SegmentCache
+from stream_rfm.serve.metrics import Metrics
+from stream_rfm.settings import Settings
+from stream_rfm.stream.changelog import Changelog
+from stream_rfm.stream.committed import stable_offsets
+from stream_rfm.stream.lane import Lane
+from stream_rfm.stream.merging import Merging
+from stream_rfm.stream.publication import living, segment_documents
+from stream_rfm.stream.version_follower import VersionFollower
+from stream_rfm.stream.version_log import VersionLog
+from stream_rfm.table.clock import Clock
+from stream_rfm.table.partition import Partition
+from stream_rfm.table.restore import Restore
+
+log = logging.getLogger(__name__)
+
+# State of so many partitions is read at once: more would only wait for the same core.
+_AT_ONCE = 4
+
+
+class Takeover:
+    """Makes the lanes of a worker those of its assignment."""
+
+    def __init__(  # noqa: PLR0913 - the composition root hands it its collaborators
+        self,
+        *,
+        settings: Settings,
+        rules: Rules,
+        clock: Clock,
+        topics: Topics,
+        versions: VersionLog,
+        follower: VersionFollower,
+        merging: Merging,
+        cache: SegmentCache,
+        metrics: Metrics,
+    ) -> None:
+        self._kafka = settings.kafka
+        self._group = settings.app_id
+        self._rules = rules
+        self._clock = clock
+        self._topics = topics
+        self._versions = versions
+        self._follower = follower
+        #: Makes the versions, where this worker is the one to do so.
+        self.merging = merging
+        self._cache = cache
+        self._metrics = metrics
+        self._changelog = Changelog(settings.kafka, topics.changelog.name)
+
+    async def run(self, lanes: dict[int, Lane], wanted: set[int], *, merge: bool) -> None:
+        """Take over what is wanted and was not there, and let go of the rest.
+
+        Args:
+            lanes: the lanes there are; changed in place.
+            wanted: the partitions assigned.
+            merge: whether this worker is the one to make versions.
+        """
+        started = time.monotonic()
+        for number in set(lanes) - wanted:
+            self._let_go(lanes, number)
+        places = [(self._topics.orders.name, number) for number in sorted(wanted)]
+        places.append((self._topics.summaries.name, 0))
+        committed = await asyncio.to_thread(stable_offsets, self._kafka, self._group, places)
+        if merge:
+            await self._follower.caught_up()
+            self.merging.start(self._versions.latest, committed.get((self._topics.summaries.name, 0), 0))
+        else:
+            self.merging.stop()
+        if not wanted:
+            return
+        ends = await self._changelog.ends(sorted(wanted))
+        for number in set(lanes) & wanted:
+            if not self._still_ours(lanes[number], committed, ends[number]):
+                self._let_go(lanes, number)
+        missing = sorted(wanted - set(lanes))
+        for start in range(0, len(missing), _AT_ONCE):
+            group = missing[start : start + _AT_ONCE]
+            restored = await asyncio.gather(*(self._restored(number, ends[number]) for number in group))
+            lanes.update({lane.number: lane for lane in restored})
+        if missing:
+            seconds = time.monotonic() - started
+            self._metrics.recovery_seconds.observe(seconds)
+            log.info("took partitions over", extra={"partitions": missing, "seconds": round(seconds, 3)})
+
+    def let_go(self, lanes: dict[int, Lane], numbers: Iterable[int]) -> None:
+        """Forget the state of some partitions."""
+        for number in list(numbers):
+            self._let_go(lanes, number)
+
+    def _let_go(self, lanes: dict[int, Lane], number: int) -> None:
+        lanes.pop(number, None)
+        self._cache.release(number)
+
+    def _still_ours(self, lane: Lane, committed: Mapping[tuple[str, int], int], end: int) -> bool:
+        """Whether nobody else has written a partition since this worker did."""
+        offset = committed.get((self._topics.orders.name, lane.number), 0)
+        return lane.changelog_end == end and lane.partition.position == offset
+
+    async def _restored(self, number: int, end: int) -> Lane:
+        recent_from = await self._cache.watermark_offset(number)
+        if recent_from is not None and recent_from > end:
+            # Redis holds another changelog's watermark; what it says of ours is nothing.
+            recent_from = None
+        restore = await self._changelog.read(
+            number, end, recent_from, on_records=self._metrics.recovered_records.inc
+        )
+        partition = await asyncio.to_thread(Partition.restored, number, self._rules, self._clock, restore)
+        self._adopt(partition, restore, everything=recent_from is None)
+        lane = Lane(partition, self._versions)
+        lane.changelog_end = end
+        return lane
+
+    def _adopt(self, partition: Partition, restore: Restore, *, everything: bool) -> None:
+        store, number = partition.store, partition.number
+        customers = store.customers
+
+        def everybody() -> Ints:
+            return living(store, np.arange(customers.count))
+
+        ids = list(restore.recent)
+        rows = customers.find_ids(ids)
+        erased = [customer for customer, row in zip(ids, rows.tolist(), strict=True) if row < 0]
+        self._cache.adopt(
+            number,
+            lambda wanted: segment_documents(store, living(store, wanted), number),
+            everybody,
+            everybody() if everything else rows[rows >= 0],
+            erased,
+        )

@@ -1,0 +1,181 @@
+"""One Kafka transaction for everything gathered: records of many topics, and the offsets they follow from."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata
+
+from stream_rfm.kafka import connection
+from stream_rfm.settings import KafkaSettings
+from stream_rfm.stream.offset_commit import FencedMemberError, FencedSender, Membership
+
+Header = tuple[str, bytes]
+Message = tuple[bytes | None, bytes | None, Sequence[Header]]
+
+# A record batch stays below the broker's default of 1 MiB for all of them.
+_BATCH_BYTES = 900_000
+# Beginning right behind the last transaction meets markers that are still being written: ask again soon.
+_RETRY_BACKOFF_MS = 10
+_GIVE_UP_SECONDS = 1.0
+
+
+class NotCommittedError(Exception):
+    """A transaction did not go through, or nobody knows; memory is ahead of the log.
+
+    Attributes:
+        fenced: whether somebody else owns the partitions by now.
+    """
+
+    def __init__(self, reason: BaseException) -> None:
+        super().__init__(f"{type(reason).__name__}: {reason}")
+        self.fenced = isinstance(reason, FencedMemberError)
+
+
+@dataclass(slots=True)
+class Work:
+    """What one transaction holds.
+
+    Attributes:
+        messages: keys, values and headers, by topic and partition.
+        offsets: the next offset to read, by topic and partition.
+    """
+
+    messages: dict[tuple[str, int], list[Message]] = field(default_factory=dict)
+    offsets: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    def put(self, topic: str, partition: int, messages: Sequence[Message]) -> None:
+        """Add messages behind those already there."""
+        if messages:
+            self.messages.setdefault((topic, partition), []).extend(messages)
+
+
+class FencedProducer(AIOKafkaProducer):
+    """A transactional producer that commits offsets with the group's generation."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        plain: Any = self._sender
+        self._sender: Any = FencedSender(
+            self.client,
+            acks=plain._acks,  # noqa: SLF001 - the same sender, but for its offsets
+            txn_manager=self._txn_manager,
+            message_accumulator=self._message_accumulator,
+            retry_backoff_ms=arguments["retry_backoff_ms"],
+            request_timeout_ms=self._request_timeout_ms,
+        )
+
+    async def give_up(self) -> None:
+        """Stop at once, without waiting for anything that is still to be sent."""
+        self._closed = True
+        with suppress(KafkaError, TimeoutError):
+            await asyncio.wait_for(self._sender.close(), _GIVE_UP_SECONDS)
+        await self.client.close()
+
+    def join(self, membership: Membership) -> None:
+        """Say in whose name offsets are committed from now on."""
+        self._sender.membership = membership
+
+
+class Transactions:
+    """Commits work, one transaction at a time."""
+
+    def __init__(self, kafka: KafkaSettings, group: str, transactional_id: str) -> None:
+        """Prepare to commit.
+
+        Args:
+            kafka: where the broker is, and how long to wait for it.
+            group: the consumer group whose offsets are committed.
+            transactional_id: a name of this worker alone; whoever takes it later fences it.
+        """
+        self._kafka = kafka
+        self._group = group
+        self._id = transactional_id
+        self._producer: FencedProducer | None = None
+
+    async def start(self) -> None:
+        """Make a producer; what an earlier one with the same name left open is aborted."""
+        self._producer = FencedProducer(
+            **connection.for_aiokafka(self._kafka),
+            transactional_id=self._id,
+            acks="all",
+            linger_ms=0,
+            retry_backoff_ms=_RETRY_BACKOFF_MS,
+            max_batch_size=_BATCH_BYTES,
+            transaction_timeout_ms=round(self._kafka.transaction_timeout_seconds * 1000),
+            request_timeout_ms=round(self._kafka.request_timeout_seconds * 1000),
+        )
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        """Give the producer up; a transaction that is still open is aborted by the broker."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.give_up()
+
+    async def renew(self) -> None:
+        """Make the producer anew: after an error that leaves open what happened it is never used again."""
+        await self.stop()
+        await self.start()
+
+    async def commit(self, work: Work, membership: Membership) -> dict[tuple[str, int], int]:
+        """Commit work as a whole or not at all.
+
+        Returns:
+            For each topic and partition written to, the offset behind the last message.
+
+        Raises:
+            NotCommittedError: it was not committed, or nobody knows; :meth:`renew` before the next one.
+        """
+        try:
+            async with asyncio.timeout(self._kafka.transaction_timeout_seconds + 5):
+                return await self._commit(work, membership)
+        except (KafkaError, TimeoutError, AssertionError) as error:
+            raise NotCommittedError(error) from error
+
+    async def _commit(self, work: Work, membership: Membership) -> dict[tuple[str, int], int]:
+        producer = self._producer
+        if producer is None:
+            raise NotCommittedError(RuntimeError("the producer has been stopped"))
+        producer.join(membership)
+        await producer.begin_transaction()
+        sent = await self._send(producer, work)
+        offsets = {TopicPartition(*place): OffsetAndMetadata(at, "") for place, at in work.offsets.items()}
+        await producer.send_offsets_to_transaction(offsets, self._group)
+        written = await asyncio.gather(*(future for _, _, future in sent))
+        await producer.commit_transaction()
+        return {
+            place: metadata.offset + count for (place, count, _), metadata in zip(sent, written, strict=True)
+        }
+
+    async def _send(
+        self, producer: FencedProducer, work: Work
+    ) -> list[tuple[tuple[str, int], int, asyncio.Future[Any]]]:
+        """Hand over whole record batches: first the first of every partition, then what waits for those."""
+        waiting = {place: _batches(producer, messages) for place, messages in work.messages.items()}
+        sent = []
+        while waiting:
+            for (topic, partition), batches in list(waiting.items()):
+                batch = batches.pop(0)
+                future = await producer.send_batch(batch, topic, partition=partition)
+                sent.append(((topic, partition), batch.record_count(), future))
+                if not batches:
+                    del waiting[topic, partition]
+        return sent
+
+
+def _batches(producer: FencedProducer, messages: list[Message]) -> list[Any]:
+    batches = [producer.create_batch()]
+    for key, value, headers in messages:
+        if batches[-1].append(timestamp=None, key=key, value=value, headers=headers) is None:
+            batches[-1].close()
+            batches.append(producer.create_batch())
+            batches[-1].append(timestamp=None, key=key, value=value, headers=headers)
+    batches[-1].close()
+    return batches

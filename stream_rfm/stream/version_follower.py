@@ -1,0 +1,88 @@
+"""Follows the published quantiles versions, so that every worker learns of those that others make."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from mode import Service
+
+from stream_rfm.kafka import connection
+from stream_rfm.model import version
+from stream_rfm.model.version import Version
+from stream_rfm.settings import KafkaSettings
+
+log = logging.getLogger(__name__)
+
+_FETCH_MS = 500
+_PAUSE_SECONDS = 1.0
+
+
+class VersionFollower(Service):
+    """Reads the topic of versions from its beginning, then goes on with what is published."""
+
+    def __init__(
+        self, kafka: KafkaSettings, topic: str, take: Callable[[Version], None], **service: Any
+    ) -> None:
+        """Follow a topic.
+
+        Args:
+            kafka: where the broker is.
+            topic: the topic of versions.
+            take: told of each version.
+            service: arguments of :class:`mode.Service`.
+        """
+        super().__init__(**service)
+        self._kafka = kafka
+        self._place = TopicPartition(topic, 0)
+        self._take = take
+        self._position = 0
+        self._moved = asyncio.Condition()
+
+    async def caught_up(self) -> None:
+        """Wait until all that is published by now has been read."""
+        consumer = AIOKafkaConsumer(**connection.for_aiokafka(self._kafka), isolation_level="read_committed")
+        await consumer.start()
+        try:
+            end = (await consumer.end_offsets([self._place]))[self._place]
+        finally:
+            await consumer.stop()
+        async with self._moved:
+            await self._moved.wait_for(lambda: self._position >= end)
+
+    @Service.task
+    async def _follow(self) -> None:
+        while not self.should_stop:
+            try:
+                await self._read()
+            except KafkaError as error:
+                log.warning("versions cannot be read; trying again", extra={"error": type(error).__name__})
+                await self.sleep(_PAUSE_SECONDS)
+
+    async def _read(self) -> None:
+        consumer = AIOKafkaConsumer(
+            **connection.for_aiokafka(self._kafka),
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=_FETCH_MS,
+        )
+        await consumer.start()
+        try:
+            consumer.assign([self._place])
+            consumer.seek(self._place, self._position)
+            while not self.should_stop:
+                fetched = await consumer.getmany(self._place, timeout_ms=_FETCH_MS)
+                for record in fetched.get(self._place, ()):
+                    if record.value is not None:
+                        self._take(version.from_document(json.loads(record.value)))
+                async with self._moved:
+                    self._position = await consumer.position(self._place)
+                    self._moved.notify_all()
+        finally:
+            await consumer.stop()

@@ -1,0 +1,245 @@
+"""The single writer: gathers what all partitions have done and commits it, one transaction at a time.
+
+While a transaction is in flight the next batches gather; at least ``commit_ms`` lie between two, unless
+partitions wait for one another. Nothing but :meth:`Writer._cycle` changes state, and what it changed is
+committed before it changes anything else: so state is always that of the log, or one transaction ahead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from mode import Service
+
+from stream_rfm.intake import records
+from stream_rfm.intake.document import Intake
+from stream_rfm.model import instant
+from stream_rfm.model.version import Version
+from stream_rfm.serve.cache import SegmentCache, Watermark
+from stream_rfm.stream.accounts import Accounts
+from stream_rfm.stream.gathering import Gathering
+from stream_rfm.stream.lane import Lane, Outcome
+from stream_rfm.stream.merging import Merging
+from stream_rfm.stream.offset_commit import Membership
+from stream_rfm.stream.transaction import NotCommittedError, Transactions
+from stream_rfm.stream.version_log import VersionLog
+
+log = logging.getLogger(__name__)
+
+#: Events of one partition that may wait to be counted before no more are fetched.
+MOST_WAITING = 20_000
+# Events of all partitions that make a transaction worth while before commit_ms have passed.
+_ENOUGH_EVENTS = 8_000
+# What one transaction holds of one partition at most.
+_MOST_EVENTS, _MOST_TRANSITIONS = 8_000, 8_000
+# With the wall clock rescorings come due without anything arriving.
+_IDLE_SECONDS = 0.25
+# After so long the event loop gets its turn.
+_SLICE_SECONDS = 0.005
+
+
+def now() -> int:
+    """The instant that it is."""
+    return time.time_ns() // 1000
+
+
+class Writer(Service):
+    """Owns the lanes of this worker and writes what they do."""
+
+    def __init__(  # noqa: PLR0913 - the composition root hands it its collaborators
+        self,
+        *,
+        transactions: Transactions,
+        gathering: Gathering,
+        merging: Merging,
+        versions: VersionLog,
+        cache: SegmentCache,
+        accounts: Accounts,
+        intake: Callable[[int], Intake],
+        commit_ms: int,
+        **service: Any,
+    ) -> None:
+        """Collaborators are created by :func:`stream_rfm.app.create_app`.
+
+        Args:
+            transactions: commits work.
+            gathering: makes work out of outcomes.
+            merging: makes versions, where this worker is the one to do so.
+            versions: the versions published.
+            cache: is told what was committed.
+            accounts: is told for the metrics.
+            intake: what documents are read with at an instant.
+            commit_ms: milliseconds between the starts of two transactions.
+            service: arguments of :class:`mode.Service`.
+        """
+        super().__init__(**service)
+        self.lanes: dict[int, Lane] = {}
+        #: The group's generation that the lanes belong to; ``None`` while partitions move.
+        self.generation: int | None = None
+        #: Held while a transaction is in the making.
+        self.lock = asyncio.Lock()
+        #: Set by the composition root: who this worker is in its group; what to do when a commit failed;
+        #: how to hold a partition back and let it go on.
+        self.membership: Callable[[], Membership]
+        self.on_failure: Callable[[NotCommittedError], Awaitable[None]]
+        self.pause: Callable[[int], None]
+        self.resume: Callable[[int], None]
+        self._transactions = transactions
+        self._gathering = gathering
+        self._merging = merging
+        self._versions = versions
+        self._cache = cache
+        self._accounts = accounts
+        self._intake = intake
+        self._interval = commit_ms / 1000
+        self._wake = asyncio.Event()
+        self._started_at = 0.0
+        self._paused: set[int] = set()
+
+    def take_orders(self, partition: int, run: list[Any], generation: int) -> None:
+        """Take records of the orders topic; those of another generation are read again by their owner."""
+        lane = self.lanes.get(partition)
+        if lane is None or generation != self.generation:
+            return
+        run = lane.unread(run)
+        if not run:
+            return
+        lane.put(records.read(run, self._intake(now())))
+        if lane.waiting_events > MOST_WAITING and partition not in self._paused:
+            self._paused.add(partition)
+            self.pause(partition)
+        self.wake()
+
+    def take_reports(self, run: list[Any], generation: int) -> None:
+        """Take records of the topic of reports."""
+        if generation == self.generation:
+            self._merging.take(run)
+            self.wake()
+
+    def take_version(self, version: Version) -> None:
+        """Take a version that was published, by this worker or another."""
+        if self._versions.add(version):
+            self._accounts.version(version)
+            self.wake()
+
+    def wake(self) -> None:
+        """Something may have to be done."""
+        self._wake.set()
+
+    def forget_reads(self) -> None:
+        """Drop what was read; after this everything is read again from the positions of the lanes."""
+        self._paused.clear()
+        for lane in self.lanes.values():
+            lane.clear()
+
+    async def finish(self) -> None:
+        """Let the transaction in flight end, and begin no other."""
+        async with self.lock:
+            self.generation = None
+
+    @Service.task
+    async def _write(self) -> None:
+        while not self.should_stop:
+            await self._until_due()
+            async with self.lock:
+                if self.generation is not None:
+                    await self._cycle(self.generation)
+
+    async def _until_due(self) -> None:
+        """Wait until there is something to do, and until it is time to do it."""
+        while not self._has_work():
+            self._wake.clear()
+            try:
+                await asyncio.wait_for(self._wake.wait(), _IDLE_SECONDS)
+            except TimeoutError:
+                return
+        if not self._is_urgent():
+            pause = self._started_at + self._interval - time.monotonic()
+            if pause > 0:
+                await asyncio.sleep(pause)
+
+    def _has_work(self) -> bool:
+        if self.generation is None:
+            return False
+        if self._cache.has_more or self._merging.has_news:
+            return True
+        return any(lane.ready for lane in self.lanes.values())
+
+    def _is_urgent(self) -> bool:
+        waiting = sum(lane.waiting_events for lane in self.lanes.values())
+        return waiting > _ENOUGH_EVENTS or any(lane.holds_others for lane in self.lanes.values())
+
+    async def _cycle(self, generation: int) -> None:
+        """Do what can be done, commit it, and tell everybody."""
+        self._started_at = time.monotonic()
+        # State is what was committed last: what the cache asks for now is what others may know.
+        self._cache.collect()
+        await self._step_lanes()
+        outcomes = self._outcomes()
+        made = self._merging.versions(now())
+        if not outcomes and not made:
+            return
+        work = await self._gathering.work_of(outcomes, made, self._merging, now())
+        started = time.monotonic()
+        try:
+            ends = await self._transactions.commit(work, self.membership())
+        except NotCommittedError as error:
+            self._accounts.not_committed()
+            self.generation = None
+            log.warning(
+                "a transaction was not committed", extra={"reason": str(error), "generation": generation}
+            )
+            await self.on_failure(error)
+            return
+        self._accounts.committed(outcomes, time.monotonic() - started, now())
+        for version in made:
+            self.take_version(version)
+        self._note(outcomes, ends)
+        self.wake()
+
+    async def _step_lanes(self) -> None:
+        """Let every lane work until it has nothing more to do, or enough for one transaction."""
+        yielded_at = time.monotonic()
+        for lane in list(self.lanes.values()):
+            outcome = lane.outcome
+            while lane.ready and outcome.events < _MOST_EVENTS and outcome.transitions < _MOST_TRANSITIONS:
+                lane.step(now())
+                if time.monotonic() - yielded_at > _SLICE_SECONDS:
+                    await asyncio.sleep(0)
+                    yielded_at = time.monotonic()
+            lane.look_around(now())
+            if lane.number in self._paused and lane.waiting_events < MOST_WAITING // 2:
+                self._paused.discard(lane.number)
+                self.resume(lane.number)
+
+    def _outcomes(self) -> list[tuple[Lane, Outcome]]:
+        outcomes = []
+        for lane in self.lanes.values():
+            if lane.outcome.progressed:
+                outcome = lane.take()
+                outcomes.append((lane, outcome))
+                if outcome.report is not None:
+                    self._merging.take_own(outcome.report)
+        return outcomes
+
+    def _note(self, outcomes: list[tuple[Lane, Outcome]], ends: dict[tuple[str, int], int]) -> None:
+        committed_at = now() // instant.MILLISECOND
+        for lane, outcome in outcomes:
+            # The marker that ends the transaction takes an offset too.
+            lane.changelog_end = ends[self._gathering.topics.changelog.name, lane.number] + 1
+            partition = lane.partition
+            self._cache.note(
+                lane.number,
+                outcome.changes.rows(),
+                outcome.changes.erased,
+                Watermark(
+                    as_of=partition.as_of // instant.MILLISECOND,
+                    committed_at=committed_at,
+                    quantiles_version=partition.version.number if partition.version else 0,
+                    offset=lane.changelog_end,
+                ),
+            )

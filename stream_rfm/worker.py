@@ -1,0 +1,153 @@
+"""The worker process: waits for Kafka, sees to the topics, then runs the app until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import faust
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_never, wait_exponential
+
+from stream_rfm import logs
+from stream_rfm.app import create_app
+from stream_rfm.kafka.admin import KafkaUnavailableError
+from stream_rfm.kafka.declare import declare
+from stream_rfm.settings import Settings, SettingsError, variable
+from stream_rfm.table.restore import ChangelogError
+
+log = logging.getLogger(__name__)
+
+_LONGEST_PAUSE = 5.0
+_SAME_SIGNAL_SECONDS = 0.5
+
+
+class ScorerWorker(faust.Worker):
+    """Faust's worker, but it keeps our logging, and a second signal ends it at once."""
+
+    def __init__(self, app: faust.App, shutdown_seconds: float) -> None:
+        """Run an app.
+
+        Args:
+            app: the app.
+            shutdown_seconds: how long the work in hand may take once the worker is told to end.
+        """
+        super().__init__(app, override_logging=False, quiet=True, loglevel=None)
+        self.spinner = None
+        self._shutdown_seconds = shutdown_seconds
+        self._ending_since: float | None = None
+
+    def execute(self) -> None:
+        """Run until the app has stopped.
+
+        Raises:
+            Exception: whatever the app crashed with.
+        """
+        self._starting_fut = asyncio.ensure_future(self.start(), loop=self.loop)
+        try:
+            self.loop.run_until_complete(self._starting_fut)
+        except asyncio.CancelledError:
+            pass  # that is how a signal ends it
+        finally:
+            self._starting_fut.cancel()
+            self.stop_and_shutdown()
+
+    def _on_sigint(self) -> None:
+        self._on_signal(signal.SIGINT)
+
+    def _on_sigterm(self) -> None:
+        self._on_signal(signal.SIGTERM)
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        if self._ending_since is not None:
+            # Some supervisors send a signal to the process and to its group: that is one, not two.
+            if time.monotonic() - self._ending_since > _SAME_SIGNAL_SECONDS:
+                log.warning("ending at once", extra={"signal": number.name})
+                os._exit(1)
+            return
+        self._ending_since = time.monotonic()
+        log.info("ending", extra={"signal": number.name})
+        # Whatever hangs must not keep the process: the state is in Kafka.
+        timer = threading.Timer(self._shutdown_seconds, _give_up)
+        timer.daemon = True
+        timer.start()
+        self._schedule_shutdown(number)
+
+
+def run(settings: Settings) -> None:
+    """Run a worker until SIGTERM or SIGINT, and until all work in hand is committed.
+
+    Raises:
+        SettingsError: the settings do not fit together, or not the topics or the state that are there.
+    """
+    logs.configure(settings.log_level)
+    app = create_app(settings)
+    with _ending_on_signals():
+        _prepare_topics(settings)
+    log.info("starting", extra={"app_id": settings.app_id, "clock": settings.clock})
+    try:
+        ScorerWorker(app, settings.shutdown_seconds).execute()
+    except ChangelogError as error:
+        raise SettingsError(str(error)) from None
+
+
+def _prepare_topics(settings: Settings) -> None:
+    """Wait until Kafka answers, then create what is missing."""
+    for attempt in Retrying(
+        retry=retry_if_exception_type(KafkaUnavailableError),
+        wait=wait_exponential(multiplier=0.5, max=_LONGEST_PAUSE),
+        stop=stop_never,
+        before_sleep=_say_waiting,
+    ):
+        with attempt:
+            declared = declare(settings)
+    for each in declared:
+        if each.created:
+            log.info("created a topic", extra={"topic": each.topic.name})
+        if each.differences:
+            log.warning(
+                "a topic is not as it should be",
+                extra={"topic": each.topic.name, "differences": list(each.differences)},
+            )
+        if each.fatal:
+            raise SettingsError(
+                f"Topic {each.topic.name} differs ({'; '.join(each.differences)}): set "
+                f"{variable('topics.partitions')} to what it has, or use topics of another "
+                f"{variable('topics.prefix')}."
+            )
+
+
+def _say_waiting(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.warning("kafka is not there yet; trying again", extra={"reason": str(error)})
+
+
+@contextmanager
+def _ending_on_signals() -> Iterator[None]:
+    """Before there is anything to commit, a signal simply ends the process."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        log.info("ending", extra={"signal": signal.Signals(number).name})
+        sys.exit(0)
+
+    before: dict[int, Any] = {
+        number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _give_up() -> None:
+    log.error("the work in hand did not end in time; ending without it")
+    os._exit(1)
