@@ -1,0 +1,47 @@
+"""A real Kafka and a real Valkey that all tests share, and a deployment of its own for each test."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from deployment import Deployment
+from redis import Redis
+
+from stream_rfm.local.services import Endpoints, LocalServices
+from stream_rfm.local.training import train
+from stream_rfm.settings import PREFIX, variable
+
+
+@pytest.fixture(scope="session")
+def services(tmp_path_factory) -> Iterator[Endpoints]:
+    """Where the Kafka and the Valkey of this run are reached."""
+    train()
+    with LocalServices(tmp_path_factory.mktemp("services")) as started:
+        yield started.endpoints
+
+
+@pytest.fixture
+def deployment(services, monkeypatch, tmp_path) -> Deployment:
+    """A deployment that meets no other: its own topics, group and data folder, and an empty cache.
+
+    The environment names it, for this process and for those that it starts.
+    """
+    name = f"t{uuid.uuid4().hex[:8]}"
+    environment = services.environment() | {
+        variable("app_id"): name,
+        variable("topics.prefix"): f"{name}.",
+        variable("topics.partitions"): "3",
+        variable("metrics_port"): "0",
+        variable("http_port"): "0",
+        variable("data_dir"): str(tmp_path / "data"),
+    }
+    for inherited in [key for key in os.environ if key.startswith(PREFIX)]:
+        monkeypatch.delenv(inherited)
+    for key, value in environment.items():
+        monkeypatch.setenv(key, value)
+    with Redis.from_url(services.redis_url) as redis:
+        redis.flushdb()
+    return Deployment(services, environment)

@@ -1,0 +1,124 @@
+"""Declares the topics: creates what is missing, and says what differs on what is there."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from stream_rfm.kafka.admin import admin_client
+from stream_rfm.kafka.topics import Topic, topics_of
+from stream_rfm.settings import Settings, variable
+
+_CREATED = 0
+_UNKNOWN_TOPIC = 3
+_ALREADY_EXISTS = 36
+_WAIT_MS = 30_000
+
+
+class TopicsError(Exception):
+    """A topic cannot be created; the message names it, and the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A topic after its declaration.
+
+    Attributes:
+        topic: the topic as it has to be.
+        created: whether this declaration created it.
+        differences: what is otherwise on the topic that is there, each as ``what: is, not should``.
+        fatal: whether nothing can run with these differences.
+    """
+
+    topic: Topic
+    created: bool
+    differences: tuple[str, ...] = ()
+    fatal: bool = False
+
+
+def declare(settings: Settings, admin: KafkaAdminClient | None = None) -> list[Declared]:
+    """Create the topics that are missing and compare the others; changes none that is there.
+
+    Any number of processes may do so at once. When it returns, every topic can be used.
+
+    Args:
+        settings: which topics there are, and where.
+        admin: a client to use; one is opened when there is none.
+
+    Raises:
+        KafkaUnavailableError: no broker answers.
+        TopicsError: a topic cannot be created.
+        KafkaTimeoutError: a topic has no leader in good time.
+    """
+    topics = topics_of(settings).all()
+    with nullcontext(admin) if admin else admin_client(settings.kafka) as client:
+        created = _create_missing(client, topics, settings.topics.replication)
+        names = [topic.name for topic in topics]
+        client.wait_for_topics(names, timeout_ms=_WAIT_MS)
+        found = {topic["name"]: topic["partitions"] for topic in client.describe_topics(names)}
+        configs = _configs(client, topics)
+    return [
+        Declared(topic, created=True)
+        if topic.name in created
+        else _compared(topic, found[topic.name], configs[topic.name], settings.topics.replication)
+        for topic in topics
+    ]
+
+
+def _create_missing(admin: KafkaAdminClient, topics: tuple[Topic, ...], replication: int) -> set[str]:
+    there = admin.describe_topics([topic.name for topic in topics])
+    missing = {topic["name"] for topic in there if topic["error_code"] == _UNKNOWN_TOPIC}
+    if not missing:
+        return set()
+    wanted = {
+        topic.name: {
+            "num_partitions": topic.partitions,
+            "replication_factor": replication,
+            "configs": topic.configs,
+        }
+        for topic in topics
+        if topic.name in missing
+    }
+    answer = admin.create_topics(wanted, raise_errors=False)
+    created = set()
+    for topic in answer["topics"]:
+        name, code = topic["name"], topic["error_code"]
+        if code == _CREATED:
+            created.add(name)
+        elif code != _ALREADY_EXISTS:  # another process may have been faster
+            reason = str(topic.get("error_message") or f"Kafka's error {code}").rstrip(".")
+            raise TopicsError(
+                f"Topic {name} cannot be created: {reason}. See {variable('topics.replication')} (it is "
+                f"{replication}) and the brokers' own settings."
+            )
+    return created
+
+
+def _configs(admin: KafkaAdminClient, topics: tuple[Topic, ...]) -> dict[str, dict[str, Any]]:
+    asked = [ConfigResource(ConfigResourceType.TOPIC, topic.name, list(topic.configs)) for topic in topics]
+    answer: dict[str, dict[str, Any]] = admin.describe_configs(asked, config_filter="all")["topic"]
+    return {name: {key: entry["value"] for key, entry in entries.items()} for name, entries in answer.items()}
+
+
+def _compared(
+    topic: Topic, partitions: list[dict[str, Any]], configs: dict[str, Any], replication: int
+) -> Declared:
+    replicas = min(len(partition["replica_nodes"]) for partition in partitions)
+    pairs: list[tuple[str, Any, Any]] = [
+        ("partitions", len(partitions), topic.partitions),
+        ("replication", replicas, replication),
+    ]
+    pairs += [(key, configs.get(key), value) for key, value in topic.configs.items()]
+    differences = tuple(
+        f"{what}: {is_}, not {should}" for what, is_, should in pairs if not _same(is_, should)
+    )
+    # Which partition a customer is in depends on how many there are; everything else can be set right later.
+    return Declared(topic, created=False, differences=differences, fatal=len(partitions) != topic.partitions)
+
+
+def _same(found: Any, wanted: Any) -> bool:
+    return set(str(found).split(",")) == set(str(wanted).split(","))

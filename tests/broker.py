@@ -1,0 +1,60 @@
+"""What tests ask a broker, by a client that the product does not use for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+
+class Message(NamedTuple):
+    """A record to write."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]] = []  # noqa: RUF012 - nobody changes it
+    partition: int | None = None
+
+
+def eventually(condition: Callable[[], Any], seconds: float = 10.0) -> bool:
+    """Poll until the condition holds or the deadline has passed; says whether it holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def write(servers: str, topic: str, messages: Iterable[Message]) -> None:
+    """Write records, one after the other."""
+    producer = KafkaProducer(bootstrap_servers=servers)
+    try:
+        for m in messages:
+            producer.send(topic, m.value, m.key, m.headers, partition=m.partition).get(20)
+    finally:
+        producer.close(timeout=5)
+
+
+def records(servers: str, topic: str, isolation: str = "read_committed") -> dict[int, list[Any]]:
+    """All records that are in a topic at this moment, by partition."""
+    consumer = KafkaConsumer(
+        bootstrap_servers=servers,
+        isolation_level=isolation,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    try:
+        places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
+        consumer.assign(places)
+        consumer.seek_to_beginning(*places)
+        ends = consumer.end_offsets(places)
+        found: dict[int, list[Any]] = {place.partition: [] for place in places}
+        while any(consumer.position(place) < end for place, end in ends.items()):
+            for place, some in consumer.poll(timeout_ms=200).items():
+                found[place.partition] += some
+        return found
+    finally:
+        consumer.close()

@@ -1,0 +1,27 @@
+import pytest
+
+from schemas import FOLDER, NAMES, validator
+
+
+def test_every_schema_is_known_to_the_tests():
+    assert sorted(path.stem for path in FOLDER.glob("*.json")) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_schema_is_valid_and_so_are_its_examples(name):
+    examples = validator(name).schema["examples"]
+    assert examples
+    for example in examples:
+        validator(name).validate(example)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_field_is_described(name):
+    for field, said in validator(name).schema["properties"].items():
+        assert said.get("description"), field
+
+
+@pytest.mark.parametrize("name", NAMES[1:])
+def test_every_published_field_is_always_there(name):
+    schema = validator(name).schema
+    assert sorted(schema["required"]) == sorted(schema["properties"])
