@@ -53,6 +53,9 @@ class ScorerApp(faust.App):
     health: HealthServer
     scorer_services: tuple[ServiceT, ...]
 
+    def _create_directories(self) -> None:
+        """Make none: Faust would keep its tables there, and ours are in memory and in the changelog."""
+
     class BootStrategy(BootStrategy):  # noqa: D106 - Faust's name for the order of services
         def server(self) -> Iterable[ServiceT]:
             """Faust's own services, with ours between the producer and the consumer."""

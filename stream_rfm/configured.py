@@ -8,7 +8,7 @@ from stream_rfm.intake.document import Intake
 from stream_rfm.model import grid, instant, money
 from stream_rfm.model.grid import Grid, GridError
 from stream_rfm.model.quantiles import CutPoints
-from stream_rfm.model.rules import DIMENSIONS, Rules, RulesError, fixed_cut_points
+from stream_rfm.model.rules import DIMENSIONS, Rules, RulesError, check_fixed, fixed_cut_points
 from stream_rfm.settings import Settings, SettingsError, variable
 from stream_rfm.table.clock import Clock
 
@@ -24,21 +24,22 @@ def rules_of(settings: Settings) -> Rules:
     Raises:
         SettingsError: they do not fit together, or the grid cannot be used; names what to change.
     """
+    chosen = _grid_of(settings)
+    fixed = _fixed_of(settings, chosen)
     try:
-        chosen = _grid_of(settings)
         return Rules(
             grid=chosen,
             window=None if settings.window_days is None else instant.from_days(settings.window_days),
             method=settings.quantiles,
-            fixed=_fixed_of(settings, chosen),
+            fixed=fixed,
             best=settings.best,
             exact_up_to=settings.exact_up_to,
             min_customers=settings.min_customers,
             dedupe=instant.from_days(settings.dedupe_days),
             backfill=round(settings.backfill_hours * 3600 * instant.SECOND),
         )
-    except (GridError, RulesError) as error:
-        raise SettingsError(str(error)) from None
+    except RulesError as error:
+        raise SettingsError(f"{variable('quantiles')}: {error}") from None
 
 
 def clock_of(settings: Settings) -> Clock:
@@ -75,7 +76,10 @@ def _grid_of(settings: Settings) -> Grid:
     if settings.chosen("grid"):
         if settings.grid == grid.CODES:
             return grid.every_code_its_own(levels)
-        chosen = grid.load(settings.grid)
+        try:
+            chosen = grid.load(settings.grid)
+        except GridError as error:
+            raise SettingsError(f"{variable('grid')}: {error}") from None
         if not settings.chosen("levels") or chosen.levels == levels:
             return chosen
         raise SettingsError(
@@ -88,15 +92,23 @@ def _grid_of(settings: Settings) -> Grid:
 
 def _fixed_of(settings: Settings, chosen: Grid) -> tuple[tuple[str, CutPoints], ...]:
     """Fixed cut points of the settings, or else of the grid."""
-    own = {
-        "recency": settings.thresholds.recency_days,
-        "frequency": settings.thresholds.frequency,
-        "monetary": settings.thresholds.monetary,
+    of_settings = {
+        "recency": ("recency_days", settings.thresholds.recency_days),
+        "frequency": ("frequency", settings.thresholds.frequency),
+        "monetary": ("monetary", settings.thresholds.monetary),
     }
     of_grid = dict(chosen.thresholds)
     fixed = []
     for name in DIMENSIONS:
-        numbers = own[name] or of_grid.get(name)
-        if numbers:
-            fixed.append((name, fixed_cut_points(name, tuple(map(str, numbers)))))
+        setting, own = of_settings[name]
+        numbers = own or of_grid.get(name)
+        if not numbers:
+            continue
+        try:
+            cuts = fixed_cut_points(name, tuple(map(str, numbers)))
+            check_fixed(name, cuts, chosen.levels)
+        except RulesError as error:
+            named = variable(f"thresholds.{setting}" if own else "grid")
+            raise SettingsError(f"{named}: {error}") from None
+        fixed.append((name, cuts))
     return tuple(fixed)

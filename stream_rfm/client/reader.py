@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
-import msgpack  # type: ignore[import-untyped]  # it has no types
+import msgpack
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry

@@ -20,6 +20,8 @@ Exactly = Callable[[int], OrderDocument]
 
 _PLAIN_KINDS = {"order": Kind.ORDER, "refund": Kind.REFUND}
 _NOT_PLAIN = 255
+# Ids of so many characters are short enough in UTF-8 too.
+_SHORT = LONGEST_ID // 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +75,8 @@ class _Batching:
 
     def _plain(self) -> Bools:
         """Read all purchases and refunds in the base currency whose fields have the common form."""
-        documents, keys = self._said.documents, self._said.keys
-        chosen = [
-            place
-            for place, (d, key) in enumerate(zip(documents, keys, strict=True))
-            if d.type in _PLAIN_KINDS
-            and d.order_id
-            and d.amount is not None
-            and d.customer_id
-            and d.currency in {None, self._intake.currency}
-            and len(d.order_id) <= LONGEST_ID // 4
-            and len(d.customer_id) <= LONGEST_ID // 4
-            and d.refund_id is None
-            and d.customer_id.encode() == key
-        ]
+        documents = self._said.documents
+        chosen = self._common_places()
         good = np.zeros(len(documents), bool)
         if not chosen:
             return good
@@ -100,6 +90,36 @@ class _Batching:
         self._at[places] = instants
         self._amount[places] = amounts
         return good
+
+    def _common_places(self) -> Sequence[int]:
+        """The places of purchases and refunds whose ids and currency have nothing out of the ordinary."""
+        documents, keys = self._said.documents, self._said.keys
+        customers = [d.customer_id or "" for d in documents]
+        # Mostly it is all of them, and that is seen at once.
+        if (
+            {d.type for d in documents} <= _PLAIN_KINDS.keys()
+            and {d.currency for d in documents} <= {None, self._intake.currency}
+            and {d.refund_id for d in documents} == {None}
+            and [customer.encode() for customer in customers] == keys
+            and all(0 < size <= _SHORT for size in {len(customer) for customer in customers})
+            and all(0 < size <= _SHORT for size in {len(d.order_id or "") for d in documents})
+            and None not in [d.amount for d in documents]
+        ):
+            return range(len(documents))
+        return [place for place, document in enumerate(documents) if self._is_common(document, keys[place])]
+
+    def _is_common(self, document: OrderDocument, key: bytes | None) -> bool:
+        return (
+            document.type in _PLAIN_KINDS
+            and document.currency in {None, self._intake.currency}
+            and document.refund_id is None
+            and document.customer_id is not None
+            and document.order_id is not None
+            and document.amount is not None
+            and 0 < len(document.customer_id) <= _SHORT
+            and 0 < len(document.order_id) <= _SHORT
+            and document.customer_id.encode() == key
+        )
 
     def _one(self, place: int) -> OrderEvent:
         document = self._said.documents[place]

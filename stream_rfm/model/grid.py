@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from itertools import product
 from pathlib import Path
@@ -59,6 +59,7 @@ class Grid:
         segments: in order of value, the best first.
         reserved_advice: advice for the reserved segments, by name.
         thresholds: fixed cut points that the grid is made for, by dimension, as plain numbers.
+        names: every segment that a customer can be in; the place of a name is what columns hold.
     """
 
     name: str
@@ -66,11 +67,14 @@ class Grid:
     segments: tuple[Segment, ...]
     reserved_advice: tuple[tuple[str, str], ...] = ()
     thresholds: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    names: tuple[str, ...] = field(init=False)
+    _advice: dict[str, str] = field(init=False, repr=False, compare=False)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Every segment that a customer can be in; the place of a name is what columns hold."""
-        return (*(segment.name for segment in self.segments), *RESERVED)
+    def __post_init__(self) -> None:
+        """Say once what is asked for every transition."""
+        own = {segment.name: segment.advice for segment in self.segments}
+        object.__setattr__(self, "names", (*own, *RESERVED))
+        object.__setattr__(self, "_advice", {**dict(self.reserved_advice), **own})
 
     def segment_of_code(self) -> list[int]:
         """For each code in the order of :func:`stream_rfm.model.scoring.code_index` its segment's place."""
@@ -84,8 +88,7 @@ class Grid:
 
     def advice(self, name: str) -> str:
         """What to do for the customers of a segment; empty where the grid says nothing."""
-        own = {segment.name: segment.advice for segment in self.segments}
-        return {**dict(self.reserved_advice), **own}.get(name, "")
+        return self._advice.get(name, "")
 
 
 def load(name_or_file: str) -> Grid:

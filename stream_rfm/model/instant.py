@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 
@@ -72,6 +73,7 @@ def parse_many(texts: Sequence[str]) -> tuple[Ints, Bools]:
     return np.where(good, seconds * SECOND, 0), good
 
 
+@lru_cache(4096)
 def iso(at: int) -> str:
     """An instant as ISO 8601 in UTC, with a fraction of a second only where there is one."""
     text = (_EPOCH + at * _MICROSECOND).isoformat()

@@ -52,11 +52,7 @@ class Rules:
             RulesError: they are not ascending, or not one fewer than levels.
         """
         for name, cuts in self.fixed:
-            if len(cuts.thresholds) != self.levels - 1 or list(cuts.shown) != sorted(cuts.shown):
-                raise RulesError(
-                    f"The fixed thresholds of {name} must be {self.levels - 1} ascending numbers, "
-                    f"one fewer than the {self.levels} levels."
-                )
+            check_fixed(name, cuts, self.levels)
         if self.method == "fixed" and not self.all_fixed:
             raise RulesError("Fixed quantiles need thresholds for recency, frequency and monetary value.")
 
@@ -81,6 +77,19 @@ class Rules:
         fixed = {name: list(cuts.thresholds) for name, cuts in self.fixed}
         said = [owners, self.window, self.method, fixed, self.min_customers, self.dedupe]
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+
+
+def check_fixed(dimension: str, cuts: CutPoints, levels: int) -> None:
+    """Check fixed cut points of a dimension.
+
+    Raises:
+        RulesError: they are not ascending, or not one fewer than levels.
+    """
+    if len(cuts.thresholds) != levels - 1 or list(cuts.shown) != sorted(cuts.shown):
+        raise RulesError(
+            f"The fixed thresholds of {dimension} must be {levels - 1} ascending numbers, "
+            f"one fewer than the {levels} levels."
+        )
 
 
 def fixed_cut_points(dimension: str, numbers: tuple[str, ...]) -> CutPoints:

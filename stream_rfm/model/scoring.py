@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -34,6 +35,7 @@ def printed(score: int, levels: int, best: Best) -> int:
     return score if best == "high" else levels + 1 - score
 
 
+@lru_cache(4096)
 def code(r: int, f: int, m: int, levels: int, best: Best) -> str:
     """The code of three scores as people see it: ``545``; with ten levels ``10-4-5``."""
     return ("-" if levels > 9 else "").join(str(printed(score, levels, best)) for score in (r, f, m))

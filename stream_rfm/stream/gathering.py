@@ -70,7 +70,10 @@ class Gathering:
         work.put(
             topics.dead_letters.name,
             number,
-            [dead_letter(record, reason) for record, reason in outcome.dead_letters],
+            [
+                dead_letter(topics.orders.name, number, record, reason)
+                for record, reason in outcome.dead_letters
+            ],
         )
         if outcome.report is not None:
             key = str(number).encode()

@@ -76,14 +76,14 @@ class Publication:
         return str(made.number).encode(), _encode(document), [("content-type", _JSON)]
 
 
-def dead_letter(record: Any, reason: Rejected) -> Message:
+def dead_letter(topic: str, partition: int, record: Any, reason: Rejected) -> Message:
     """The untouched record, with where it was and why it cannot count."""
     headers = [
         *(record.headers or ()),
         ("reason", reason.reason.value.encode()),
         ("detail", reason.detail[:500].encode("utf-8", "replace")),
-        ("topic", record.topic.encode()),
-        ("partition", str(record.partition).encode()),
+        ("topic", topic.encode()),
+        ("partition", str(partition).encode()),
         ("offset", str(record.offset).encode()),
     ]
     return record.key, record.value, headers

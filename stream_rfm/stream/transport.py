@@ -13,6 +13,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from stream_rfm.stream.offset_commit import Membership
+from stream_rfm.stream.raw_records import use_raw_records
 
 #: For each partition assigned, the offset to go on from.
 Positions = Callable[[], Mapping[TP, int]]
@@ -21,11 +22,24 @@ Positions = Callable[[], Mapping[TP, int]]
 _FETCH_SECONDS = 0.1
 
 
+class CommittedConsumerThread(driver.AIOKafkaConsumerThread):
+    """Reads committed records only: reports come out of transactions, and so may orders."""
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust has no setting for it
+        return consumer
+
+
 class BatchConsumer(driver.Consumer):
     """Gives runs of records instead of records."""
 
     #: Set by :func:`transport_of`.
     positions: Positions
+
+    def _new_consumer_thread(self) -> CommittedConsumerThread:
+        use_raw_records()
+        return CommittedConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - Faust's name
         """Fetch, and give one message for each partition that something came from."""

@@ -95,7 +95,7 @@ def _void(entries: Entries, orders: Orders, dedupe: int) -> Bools:
 
 
 def _ordered_anew(orders: Orders, void: Bools, counts: Bools) -> Bools:
-    """Which void refunds are of an order that counts in the same set; it is not cancelled once it is there."""
+    """Which void refunds are of an order that counts in the same set: once it is there, they count too."""
     anew = np.zeros(len(void), bool)
     refunds = np.flatnonzero(void & (orders.kind == Kind.REFUND))
     purchases = np.flatnonzero(counts & (orders.kind == Kind.ORDER))

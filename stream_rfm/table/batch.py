@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
-import numpy as np
-
 from stream_rfm.model.arrays import Column, Hashes, Ints
-from stream_rfm.model.order import Kind
 
 
 @dataclass(slots=True)
@@ -43,7 +40,7 @@ class Batch:
         return len(self.ids)
 
     def __getitem__(self, part: slice) -> Batch:
-        return Batch(*(getattr(self, field.name)[part] for field in fields(self)))
+        return Batch(*[getattr(self, name)[part] for name in _NAMES])
 
     def take(self, where: Ints) -> Batch:
         """The events at some places."""
@@ -52,9 +49,7 @@ class Batch:
         def chosen(column: Any) -> Any:
             return [column[i] for i in places] if isinstance(column, list) else column[where]
 
-        return Batch(*(chosen(getattr(self, field.name)) for field in fields(self)))
+        return Batch(*[chosen(getattr(self, name)) for name in _NAMES])
 
-    def without_heartbeats(self) -> Batch:
-        """The events that concern a customer."""
-        real = self.kind != Kind.HEARTBEAT
-        return self if real.all() else self.take(np.flatnonzero(real))
+
+_NAMES = tuple(field.name for field in fields(Batch))

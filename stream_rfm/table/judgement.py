@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from stream_rfm.model.version import Version
 from stream_rfm.table.batch import Batch
 from stream_rfm.table.customers import NO_SEGMENT
 from stream_rfm.table.groups import Groups
-from stream_rfm.table.moves import CAUSE, Moves, Standings
+from stream_rfm.table.moves import CAUSE, STANDING, Moves, Standings
 from stream_rfm.table.store import Changes, Store
 
 
@@ -59,9 +59,7 @@ def judge(store: Store, version: Version, settled: Settled, batch: Batch) -> Cha
         as_of=settled.as_of,
     )
     was = store.standings(rows)
-    before = Standings(
-        *(groups.previous(getattr(after, f.name), getattr(was, f.name)) for f in fields(Standings))
-    )
+    before = Standings(*[groups.previous(getattr(after, name), getattr(was, name)) for name in STANDING])
     moved = after.segment != before.segment
     changed = moved | (after.r != before.r) | (after.f != before.f) | (after.m != before.m)
     sequence = groups.running_sum(moved.astype(np.int64), customers.sequence[rows].astype(np.int64))

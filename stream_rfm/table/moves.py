@@ -32,7 +32,11 @@ class Standings:
 
     def take(self, where: Ints | slice) -> Standings:
         """Those at some places."""
-        return Standings(*(getattr(self, field.name)[where] for field in fields(self)))
+        return Standings(*[getattr(self, name)[where] for name in STANDING])
+
+
+#: The names of the columns of standings.
+STANDING = tuple(field.name for field in fields(Standings))
 
 
 @dataclass(slots=True)
