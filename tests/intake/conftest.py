@@ -1,0 +1,1 @@
+import profiles  # noqa: F401 - how hypothesis runs

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from itertools import accumulate, groupby
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream_rfm.table.groups import Groups
+
+#: Events of ascending rows, each with a value.
+events = st.lists(
+    st.tuples(st.integers(0, 4), st.integers(-(2**40), 2**40) | st.integers(-3, 3)), min_size=1, max_size=12
+).map(lambda pairs: sorted(pairs, key=lambda pair: pair[0]))
+
+
+def of(pairs) -> tuple[Groups, np.ndarray, list[list[int]]]:
+    rows = np.array([row for row, _ in pairs], np.int64)
+    values = np.array([value for _, value in pairs], np.int64)
+    return Groups(rows), values, [[v for _, v in group] for _, group in groupby(pairs, lambda pair: pair[0])]
+
+
+def flat(groups) -> list[int]:
+    return [value for group in groups for value in group]
+
+
+@given(events)
+def test_groups_are_the_stretches_of_equal_rows(pairs):
+    groups, values, expected = of(pairs)
+    assert [values[s : e + 1].tolist() for s, e in zip(groups.starts, groups.ends, strict=True)] == expected
+    assert groups.rows.tolist() == sorted({row for row, _ in pairs})
+    assert groups.number.tolist() == flat([n] * len(group) for n, group in enumerate(expected))
+
+
+@given(events, st.lists(st.integers(-9, 9), min_size=5, max_size=5))
+def test_a_sum_runs_within_each_group_on_top_of_what_was_before(pairs, before):
+    groups, values, expected = of(pairs)
+    start = np.array(before[: len(expected)], np.int64)
+    found = groups.running_sum(values, start).tolist()
+    assert found == flat(
+        list(accumulate(group, initial=first))[1:] for group, first in zip(expected, before, strict=False)
+    )
+
+
+@given(events, st.lists(st.integers(-9, 9), min_size=5, max_size=5))
+def test_a_maximum_runs_within_each_group_from_what_was_before(pairs, before):
+    groups, values, expected = of(pairs)
+    kept = values.copy()
+    found = groups.running_max(values, np.array(before[: len(expected)], np.int64)).tolist()
+    assert found == flat(
+        list(accumulate(group, max, initial=first))[1:]
+        for group, first in zip(expected, before, strict=False)
+    )
+    assert values.tolist() == kept.tolist()
+
+
+@given(events)
+def test_the_value_before_an_event_is_that_of_the_event_before_or_of_before_the_group(pairs):
+    groups, values, expected = of(pairs)
+    before = -np.arange(1, len(expected) + 1)
+    assert groups.previous(values, before).tolist() == flat(
+        [first, *group[:-1]] for group, first in zip(expected, before.tolist(), strict=True)
+    )

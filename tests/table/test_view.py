@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import numpy as np
+from events import DAY, OF_CUSTOMERS, START, UNIT, enquiry, erase, histories, order, refund
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scorer import GRID, Scorer, count_alike, oracle_of, rules
+
+from stream_rfm.model import version
+from stream_rfm.model.rules import Rules
+from stream_rfm.table.view import summary, view
+
+
+@settings(max_examples=40)
+@given(histories(kinds=OF_CUSTOMERS), rules, st.integers(0, 20 * 24))
+def test_values_as_of_a_later_instant_are_those_of_plain_profiles(history, rules, hours):
+    scorer = Scorer(rules)
+    oracle = oracle_of(scorer)
+    count_alike(scorer, oracle, history)
+    scorer.clock += hours * (DAY // 24)
+    expected = {
+        customer: known.profile.values(scorer.clock, rules.window)
+        for customer, known in oracle.customers.items()
+    }
+    assert scorer.values() == {
+        customer: (of.recency, of.frequency, of.monetary) for customer, of in expected.items()
+    }
+
+
+@settings(max_examples=40)
+@given(histories(kinds=OF_CUSTOMERS), rules, st.integers(0, 5))
+def test_the_summary_gives_the_version_of_the_customers_that_have_bought_in_the_window(history, rules, days):
+    scorer = Scorer(Rules(GRID, window=rules.window, dedupe=rules.dedupe, min_customers=2))
+    oracle = oracle_of(scorer)
+    count_alike(scorer, oracle, history)
+    as_of = scorer.clock + days * DAY
+    made = version.make(2, as_of, summary(scorer.store, as_of), scorer.rules)
+    assert made == oracle.ranked(2, as_of)
+
+
+def test_looking_changes_nothing():
+    scorer = Scorer(Rules(GRID, window=DAY))
+    scorer.count([order("c0", "a", 0), order("c1", "b", 1, 3)])
+    before = scorer.values()
+    view(scorer.store, START + 90 * DAY)
+    summary(scorer.store, START + 90 * DAY)
+    assert scorer.values() == before
+
+
+def test_rows_are_those_of_everybody_who_is_known():
+    scorer = Scorer(Rules(GRID))
+    scorer.count([order("c0", "a", 0), order("c1", "b", 0), enquiry("c2", 0), erase("c0", 0)])
+    seen = view(scorer.store, START)
+    known = zip(scorer.store.customers.ids_of(seen.rows), seen.frequency.tolist(), strict=True)
+    assert dict(known) == {b"c1": 1, b"c2": 0}
+
+
+def test_only_refunds_in_the_window_are_no_reason_to_be_ranked():
+    scorer = Scorer(Rules(GRID, window=10 * DAY))
+    scorer.count([order("c0", "a", 0, 9), refund("c0", "a", 12, 9)])
+    seen = view(scorer.store, START + 12 * DAY)
+    assert (seen.frequency.tolist(), seen.monetary.tolist()) == ([0], [-9 * UNIT])
+    assert summary(scorer.store, START + 12 * DAY).population == 0
+
+
+def test_recency_is_kept_as_minus_the_last_purchase():
+    scorer = Scorer(Rules(GRID))
+    scorer.count([order("c0", "a", 0), order("c1", "b", 1)])
+    recency = summary(scorer.store, START + 5 * DAY).recency
+    assert np.sort(-recency.values).tolist() == [START, START + DAY]
