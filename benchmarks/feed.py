@@ -1,0 +1,73 @@
+"""Fills the orders topic quickly: whole record batches, a partition at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import numpy as np
+from aiokafka import AIOKafkaProducer
+from aiokafka.partitioner import murmur2
+
+from stream_rfm.model import instant
+
+BATCH_BYTES = 900_000
+
+
+def orders(count: int, customers: int, until: int, seed: int = 1) -> Iterator[tuple[bytes, bytes]]:
+    """Keys and JSON values of orders, uniform over customers, over the last thirty days up to an instant."""
+    random = np.random.default_rng(seed)
+    start = until - 30 * instant.DAY
+    step = 30 * instant.DAY // count
+    for low in range(0, count, 100_000):
+        size = min(100_000, count - low)
+        who = random.integers(0, customers, size).tolist()
+        amount = np.round(random.lognormal(3, 1, size), 2).tolist()
+        for i in range(size):
+            at = instant.iso((start + (low + i) * step) // instant.SECOND * instant.SECOND)
+            key = b"c-%d" % who[i]
+            yield (
+                key,
+                b'{"type":"order","order_id":"o-%d","customer_id":"%s","amount":"%.2f","currency":"EUR","ts":"%s"}'
+                % (
+                    low + i,
+                    key,
+                    amount[i],
+                    at.encode(),
+                ),
+            )
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of a key, as Kafka's default partitioner has it."""
+    return (murmur2(key) & 0x7FFF_FFFF) % partitions
+
+
+async def fill(
+    bootstrap_servers: str, topic: str, partitions: int, count: int, customers: int, until: int
+) -> None:
+    """Write orders into a topic."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, max_batch_size=BATCH_BYTES, acks="all")
+    await producer.start()
+    places: dict[bytes, int] = {}
+    batches = {number: producer.create_batch() for number in range(partitions)}
+    try:
+        for key, value in orders(count, customers, until):
+            number = places.get(key)
+            if number is None:
+                number = places[key] = partition_of(key, partitions)
+            if batches[number].append(timestamp=None, key=key, value=value) is None:
+                await producer.send_batch(batches[number], topic, partition=number)
+                batches[number] = producer.create_batch()
+                batches[number].append(timestamp=None, key=key, value=value)
+        for number, batch in batches.items():
+            if batch.record_count():
+                await producer.send_batch(batch, topic, partition=number)
+        await producer.flush()
+    finally:
+        await producer.stop()
+
+
+def run(*arguments: object) -> None:
+    """As :func:`fill`, without an event loop of one's own."""
+    asyncio.run(fill(*arguments))  # type: ignore[arg-type]
