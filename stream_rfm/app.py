@@ -99,7 +99,9 @@ def create_app(settings: Settings) -> ScorerApp:
         intake=lambda now: intake_of(settings, now),
         commit_ms=settings.commit_ms,
     )
-    follower = VersionFollower(settings.kafka, topics.quantiles.name, writer.take_version)
+    follower = VersionFollower(
+        settings.kafka, topics.quantiles.name, writer.take_version, from_latest=not clock.waits
+    )
     takeover = Takeover(
         settings=settings,
         rules=rules,

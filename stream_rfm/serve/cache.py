@@ -3,38 +3,37 @@
 Redis is a cache. Rows wait as marks, not as values, so that an outage costs no memory; what a mark stands
 for is read when it is sent, after the commit that it belongs to. Behind the rows of a partition goes its
 watermark: how far the changelog had been written when they were taken. After a restart only what is younger
-than the watermark is sent again; if there is none (a new or a wiped Redis), all is.
+than the watermark is sent again. If it is not there, or not as we left it (a new Redis, a wiped one,
+a replica that had missed something), all is.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
-import numpy as np
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from stream_rfm.model.arrays import Bools, Ints
+from stream_rfm.model.arrays import Ints
+from stream_rfm.serve.marks import PARTITION_KEY, Documents, Marks, Send, Watermark
 from stream_rfm.serve.metrics import Metrics
 from stream_rfm.settings import RedisSettings
 
 log = logging.getLogger(__name__)
 
-CUSTOMER_KEY = b"rfm:customer:"
-PARTITION_KEY = b"rfm:partition:"
-
-# One call sends so many customers; Redis is single-threaded, and half a thousand take it two milliseconds.
-_BATCH = 500
 _BUFFERED = 4
 _LONGEST_PAUSE = 5.0
+# How often to see whether the watermarks are still there, seconds.
+_LOOK_SECONDS = 5.0
 
 # KEYS: customers. ARGV: their values. An older revision never overwrites a newer one; an empty value is an
 # erased customer.
@@ -52,62 +51,13 @@ for i, key in ipairs(KEYS) do
 end
 """
 
-#: Gives customers' ids and what their segment is, for some rows of a partition.
-Documents = Callable[[Ints], Iterator[tuple[bytes, dict[str, Any]]]]
-
-_encode = msgspec.msgpack.Encoder().encode
-
-
-@dataclass(slots=True)
-class Watermark:
-    """How far a partition had come when its rows were taken.
-
-    Attributes:
-        as_of: the instant of the version scored with, in milliseconds.
-        committed_at: when the last transaction was committed, in milliseconds since 1970.
-        quantiles_version: the version's number.
-        offset: the offset behind the changelog.
-    """
-
-    as_of: int
-    committed_at: int
-    quantiles_version: int
-    offset: int
-
-
-@dataclass(slots=True)
-class _Partition:
-    """Marks of one partition."""
-
-    documents: Documents
-    everybody: Callable[[], Ints]
-    written: bool = False
-    marked: Bools = field(default_factory=lambda: np.zeros(0, bool))
-    erased: list[bytes] = field(default_factory=list)
-    watermark: Watermark | None = None
-
-    def mark(self, rows: Ints) -> None:
-        if not len(rows):
-            return
-        if (end := int(rows.max()) + 1) > len(self.marked):
-            grown = np.zeros(end + end // 2, bool)
-            grown[: len(self.marked)] = self.marked
-            self.marked = grown
-        self.marked[rows] = True
-
-    @property
-    def pending(self) -> int:
-        return int(self.marked.sum()) + len(self.erased)
-
-
-@dataclass(frozen=True, slots=True)
-class _Send:
-    """One call: customers with their values, then perhaps a watermark."""
-
-    partition: int
-    keys: list[bytes]
-    values: list[bytes]
-    watermark: bytes | None
+# KEYS: a partition. ARGV: its new watermark; the one that must be there, or nothing where any may be.
+_ADVANCE = """
+local old = redis.call('GET', KEYS[1])
+if ARGV[2] ~= '' and old ~= ARGV[2] and old ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1])
+return 1
+"""
 
 
 class SegmentCache:
@@ -129,18 +79,19 @@ class SegmentCache:
             retry=Retry(NoBackoff(), 0),
         )
         self._write = self._redis.register_script(_WRITE)
+        self._advance = self._redis.register_script(_ADVANCE)
         self._metrics = metrics
         self._on_room = on_room
-        self._partitions: dict[int, _Partition] = {}
-        self._sends: deque[_Send] = deque()
+        self._partitions: dict[int, Marks] = {}
+        self._sends: deque[Send] = deque()
         self._arrived = asyncio.Event()
         self._failures = 0
 
-    async def watermark_offset(self, partition: int) -> int | None:
-        """The changelog offset up to which Redis holds a partition, if it says so."""
+    async def watermark(self, partition: int) -> tuple[int, bytes] | None:
+        """The changelog offset up to which Redis holds a partition, if it says so, and what it says."""
         try:
-            value: Any = await self._redis.get(PARTITION_KEY + str(partition).encode())
-            return None if value is None else int(msgspec.msgpack.decode(value)["offset"])
+            value: Any = await self._redis.get(_key(partition))
+            return None if value is None else (int(msgspec.msgpack.decode(value)["offset"]), value)
         except (RedisError, OSError, msgspec.DecodeError, KeyError, TypeError, ValueError):
             return None
 
@@ -151,6 +102,7 @@ class SegmentCache:
         everybody: Callable[[], Ints],
         rows: Ints,
         erased: list[bytes],
+        written: bytes = b"",
     ) -> None:
         """Take a partition over.
 
@@ -160,8 +112,9 @@ class SegmentCache:
             everybody: gives all its rows.
             rows: those that Redis may not hold.
             erased: ids of customers that Redis may still hold.
+            written: the watermark that Redis has, in bytes; nothing if none can be relied on.
         """
-        adopted = _Partition(documents, everybody)
+        adopted = Marks(documents, everybody, written)
         adopted.mark(rows)
         adopted.erased = list(erased)
         self._partitions[partition] = adopted
@@ -182,7 +135,7 @@ class SegmentCache:
         """Read what marked rows say now; to be called while state is as it was last committed."""
         for number, partition in self._partitions.items():
             while len(self._sends) < _BUFFERED and (partition.pending or partition.watermark):
-                self._sends.append(self._taken(number, partition))
+                self._sends.append(partition.take(number))
         self._metrics.cache_pending.set(sum(partition.pending for partition in self._partitions.values()))
         if self._sends:
             self._arrived.set()
@@ -196,52 +149,62 @@ class SegmentCache:
 
     async def run(self) -> None:
         """Send until cancelled; while Redis is away, try again ever more slowly."""
+        looked_at = time.monotonic()
         while True:
-            await self._arrived.wait()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._arrived.wait(), _LOOK_SECONDS)
             self._arrived.clear()
             while self._sends:
-                if await self._sent(self._sends[0]):
+                if await self._done(self._send, self._sends[0]):
                     self._sends.popleft()
                     self._on_room()
                 else:
                     await asyncio.sleep(min(_LONGEST_PAUSE, 0.1 * 2 ** min(self._failures, 10)))
+            if time.monotonic() - looked_at > _LOOK_SECONDS:
+                looked_at = time.monotonic()
+                await self._done(self._look)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._redis.aclose()
 
-    def _look_for_wipe(self, number: int, before: object) -> None:
-        """A watermark that we wrote and that is gone took the customers with it: mark them all."""
-        partition = self._partitions.get(number)
-        if partition is None:
+    async def _look(self) -> None:
+        """See whether the watermarks are as we left them: what is gone took the customers with it."""
+        known = {number: each.written for number, each in self._partitions.items() if each.written}
+        if not known:
             return
-        if before is None and partition.written:
-            log.warning("redis was wiped; writing it anew", extra={"partition": number})
-            partition.mark(partition.everybody())
-        partition.written = True
+        values: list[Any] = await self._redis.mget([_key(number) for number in known])
+        for (number, written), value in zip(known.items(), values, strict=True):
+            partition = self._partitions.get(number)
+            # What was written while the answer was under way is for the next look.
+            if value != written and partition is not None and partition.written == written:
+                self._begin_anew(number, partition)
 
-    def _taken(self, number: int, partition: _Partition) -> _Send:
-        erased, partition.erased = partition.erased[:_BATCH], partition.erased[_BATCH:]
-        keys = [CUSTOMER_KEY + customer for customer in erased]
-        values = [b""] * len(keys)
-        rows = np.flatnonzero(partition.marked)[: _BATCH - len(keys)]
-        partition.marked[rows] = False
-        for customer, document in partition.documents(rows):
-            keys.append(CUSTOMER_KEY + customer)
-            values.append(_encode(document))
-        watermark = None
-        if not partition.pending and partition.watermark is not None:
-            watermark = _encode(asdict(partition.watermark))
-            partition.watermark = None
-        return _Send(number, keys, values, watermark)
+    def _begin_anew(self, number: int, partition: Marks) -> None:
+        log.warning("redis does not hold what was written to it; writing all", extra={"partition": number})
+        partition.begin_anew()
+        if partition.watermark is None:
+            partition.watermark = partition.last_watermark
+        self._on_room()
 
-    async def _sent(self, send: _Send) -> bool:
+    async def _send(self, send: Send) -> None:
+        if send.keys:
+            await self._write(keys=send.keys, args=send.values)
+            self._metrics.cache_writes.inc(len(send.keys))
+        partition = self._partitions.get(send.partition)
+        if send.watermark is None or partition is None:
+            return
+        value = send.watermark.encode()
+        partition.last_watermark = send.watermark
+        if await self._advance(keys=[_key(send.partition)], args=[value, partition.written]):
+            partition.written = value
+        else:
+            self._begin_anew(send.partition, partition)
+
+    async def _done(self, call: Callable[..., Awaitable[None]], *arguments: Any) -> bool:
+        """Whether Redis took it."""
         try:
-            if send.keys:
-                await self._write(keys=send.keys, args=send.values)
-            if send.watermark is not None:
-                key = PARTITION_KEY + str(send.partition).encode()
-                self._look_for_wipe(send.partition, await self._redis.set(key, send.watermark, get=True))
+            await call(*arguments)
         except (RedisError, OSError) as error:
             self._metrics.cache_errors.inc()
             self._failures += 1
@@ -251,5 +214,8 @@ class SegmentCache:
         if self._failures:
             log.info("redis is back", extra={"failed_attempts": self._failures})
         self._failures = 0
-        self._metrics.cache_writes.inc(len(send.keys))
         return True
+
+
+def _key(partition: int) -> bytes:
+    return PARTITION_KEY + str(partition).encode()

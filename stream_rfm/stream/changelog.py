@@ -19,7 +19,6 @@ log = logging.getLogger(__name__)
 _FETCH_BYTES = 8 << 20
 _RECORDS = 50_000
 _SAY_SECONDS = 5.0
-_TAIL = 64
 
 
 class Changelog:
@@ -28,37 +27,6 @@ class Changelog:
     def __init__(self, kafka: KafkaSettings, topic: str) -> None:
         self._kafka = kafka
         self._topic = topic
-
-    async def ends(self, partitions: list[int]) -> dict[int, int]:
-        """The offset behind the last record of each partition, committed or not."""
-        consumer = AIOKafkaConsumer(**connection.for_aiokafka(self._kafka))
-        await consumer.start()
-        try:
-            places = [TopicPartition(self._topic, number) for number in partitions]
-            found = await consumer.end_offsets(places)
-            return {place.partition: int(found[place]) for place in places}
-        finally:
-            await consumer.stop()
-
-    async def last_marker(self, partition: int) -> bytes | None:
-        """The marker that ends the last transaction of a partition; ``None`` where nothing was written."""
-        place = TopicPartition(self._topic, partition)
-        marker: bytes | None = None
-        async with self._consumer(place) as consumer:
-            [first] = (await consumer.beginning_offsets([place])).values()
-            [end] = (await consumer.end_offsets([place])).values()
-            # A transaction ends with its marker; only aborted ones may stand behind the last.
-            back = _TAIL
-            while marker is None and end > first:
-                consumer.seek(place, max(first, end - back))
-                while await consumer.position(place) < end:
-                    fetched = await consumer.getmany(place, timeout_ms=500, max_records=_RECORDS)
-                    for record in fetched.get(place, []):
-                        marker = record.value if record.key == MARKER else marker
-                if end - back <= first:
-                    break
-                back *= 16
-        return marker
 
     @asynccontextmanager
     async def _consumer(self, place: TopicPartition) -> AsyncIterator[AIOKafkaConsumer]:

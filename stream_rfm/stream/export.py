@@ -19,9 +19,11 @@ from stream_rfm.offline import segments_file
 from stream_rfm.offline.segments_file import Row
 from stream_rfm.settings import Settings, SettingsError
 from stream_rfm.stream.changelog import Changelog
+from stream_rfm.stream.edges import edges
+from stream_rfm.stream.last_markers import LastMarkers
 from stream_rfm.table.partition import Marker, Partition, read_marker
 
-_POLL_SECONDS = 0.25
+_POLL_SECONDS = 0.5
 
 
 class ExportError(Exception):
@@ -67,7 +69,7 @@ class Export:
         chosen = await self._version_of(markers, as_of)
         progress(f"reading version {chosen.number} as of {instant.iso(chosen.as_of)}")
         numbers = range(self._settings.topics.partitions)
-        ends = await self._changelog.ends(list(numbers))
+        _, ends = await edges(self._settings.kafka, self._topics.changelog.name, numbers)
         rows: list[Row] = []
         for number in numbers:
             rows += await self._rows(number, ends[number], chosen)
@@ -87,24 +89,19 @@ class Export:
         self, as_of: int | None, timeout_seconds: float, progress: Callable[[str], None]
     ) -> list[Marker]:
         """The last marker of every partition, once all have been scored as of the instant."""
-        numbers = range(self._settings.topics.partitions)
         give_up = time.monotonic() + timeout_seconds
-        while True:
-            found = await asyncio.gather(*(self._changelog.last_marker(number) for number in numbers))
-            markers = [None if value is None else read_marker(value) for value in found]
-            missing = [number for number, marker in enumerate(markers) if not _has(marker, as_of)]
-            if not missing:
-                return [marker for marker in markers if marker is not None]
-            said = ", ".join(map(str, missing))
-            if time.monotonic() > give_up:
-                until = "" if as_of is None else f" as of {instant.iso(as_of)}"
-                raise ExportError(
-                    f"Partitions {said} have not been scored{until} within {timeout_seconds:g} s: does a "
-                    "worker run, and have orders or heartbeats reached every partition? A longer --timeout "
-                    "waits longer."
-                )
-            progress(f"waiting for partitions {said}")
-            await asyncio.sleep(_POLL_SECONDS)
+        partitions = self._settings.topics.partitions
+        async with LastMarkers(self._settings.kafka, self._topics.changelog.name, partitions) as last:
+            while True:
+                markers = [None if value is None else read_marker(value) for value in await last.look()]
+                missing = [number for number, marker in enumerate(markers) if not _has(marker, as_of)]
+                if not missing:
+                    return [marker for marker in markers if marker is not None]
+                said = ", ".join(map(str, missing))
+                if time.monotonic() > give_up:
+                    raise ExportError(_not_in_time(said, as_of, timeout_seconds))
+                progress(f"waiting for partitions {said}")
+                await asyncio.sleep(_POLL_SECONDS)
 
     async def _version_of(self, markers: list[Marker], as_of: int | None) -> Version:
         """The version to export: the one of the instant, or the latest that every partition has applied."""
@@ -140,6 +137,14 @@ class Export:
         restore = await self._changelog.read(number, end, stop_at=lambda value: _applied(value, chosen))
         partition = await asyncio.to_thread(Partition.restored, number, self._rules, self._clock, restore)
         return await asyncio.to_thread(lambda: list(segments_file.rows(partition.store, chosen)))
+
+
+def _not_in_time(partitions: str, as_of: int | None, seconds: float) -> str:
+    until = "" if as_of is None else f" as of {instant.iso(as_of)}"
+    return (
+        f"Partitions {partitions} have not been scored{until} within {seconds:g} s: does a worker run, and "
+        "have orders or heartbeats reached every partition? A longer --timeout waits longer."
+    )
 
 
 def _has(marker: Marker | None, as_of: int | None) -> bool:

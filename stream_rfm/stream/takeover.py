@@ -17,6 +17,8 @@ from stream_rfm.serve.metrics import Metrics
 from stream_rfm.settings import Settings
 from stream_rfm.stream.changelog import Changelog
 from stream_rfm.stream.committed import stable_offsets
+from stream_rfm.stream.edges import edges
+from stream_rfm.stream.going_on import Bounds, go_on
 from stream_rfm.stream.lane import Lane
 from stream_rfm.stream.merging import Merging
 from stream_rfm.stream.publication import living, segment_documents
@@ -82,14 +84,17 @@ class Takeover:
             self.merging.stop()
         if not wanted:
             return
-        ends = await self._changelog.ends(sorted(wanted))
+        _, ends = await edges(self._kafka, self._topics.changelog.name, sorted(wanted))
         for number in set(lanes) & wanted:
             if not self._still_ours(lanes[number], committed, ends[number]):
                 self._let_go(lanes, number)
         missing = sorted(wanted - set(lanes))
+        bounds = await self._bounds(missing, committed)
         for start in range(0, len(missing), _AT_ONCE):
             group = missing[start : start + _AT_ONCE]
-            restored = await asyncio.gather(*(self._restored(number, ends[number]) for number in group))
+            restored = await asyncio.gather(
+                *(self._restored(number, ends[number], bounds[number]) for number in group)
+            )
             lanes.update({lane.number: lane for lane in restored})
         if missing:
             seconds = time.monotonic() - started
@@ -110,21 +115,34 @@ class Takeover:
         offset = committed.get((self._topics.orders.name, lane.number), 0)
         return lane.changelog_end == end and lane.partition.position == offset
 
-    async def _restored(self, number: int, end: int) -> Lane:
-        recent_from = await self._cache.watermark_offset(number)
-        if recent_from is not None and recent_from > end:
-            # Redis holds another changelog's watermark; what it says of ours is nothing.
-            recent_from = None
+    async def _bounds(
+        self, numbers: list[int], committed: Mapping[tuple[str, int], int]
+    ) -> dict[int, Bounds]:
+        topic = self._topics.orders.name
+        firsts, ends = await edges(self._kafka, topic, numbers)
+        return {n: Bounds(firsts[n], ends[n], committed.get((topic, n))) for n in numbers}
+
+    async def _restored(self, number: int, end: int, bounds: Bounds) -> Lane:
+        # Redis may hold another changelog's watermark; what that says of ours is nothing.
+        held = await self._cache.watermark(number)
+        recent_from, written = held if held is not None and held[0] <= end else (None, b"")
         restore = await self._changelog.read(
             number, end, recent_from, on_records=self._metrics.recovered_records.inc
         )
         partition = await asyncio.to_thread(Partition.restored, number, self._rules, self._clock, restore)
-        self._adopt(partition, restore, everything=recent_from is None)
+        lost = go_on(partition, bounds, has_state=restore.marker is not None)
+        if lost:
+            self._metrics.lost_records.inc(lost)
+            log.error(
+                "orders were deleted from the topic before they were counted: its retention is too short",
+                extra={"partition": number, "offsets": lost},
+            )
+        self._adopt(partition, restore, written)
         lane = Lane(partition, self._versions)
         lane.changelog_end = end
         return lane
 
-    def _adopt(self, partition: Partition, restore: Restore, *, everything: bool) -> None:
+    def _adopt(self, partition: Partition, restore: Restore, written: bytes) -> None:
         store, number = partition.store, partition.number
         customers = store.customers
 
@@ -138,6 +156,7 @@ class Takeover:
             number,
             lambda wanted: segment_documents(store, living(store, wanted), number),
             everybody,
-            everybody() if everything else rows[rows >= 0],
+            rows[rows >= 0] if written else everybody(),
             erased,
+            written,
         )

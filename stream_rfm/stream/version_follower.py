@@ -16,6 +16,7 @@ from stream_rfm.kafka import connection
 from stream_rfm.model import version
 from stream_rfm.model.version import Version
 from stream_rfm.settings import KafkaSettings
+from stream_rfm.stream.tail import last_record
 
 log = logging.getLogger(__name__)
 
@@ -24,10 +25,16 @@ _PAUSE_SECONDS = 1.0
 
 
 class VersionFollower(Service):
-    """Reads the topic of versions from its beginning, then goes on with what is published."""
+    """Reads the versions that are published already, then goes on with those to come."""
 
     def __init__(
-        self, kafka: KafkaSettings, topic: str, take: Callable[[Version], None], **service: Any
+        self,
+        kafka: KafkaSettings,
+        topic: str,
+        take: Callable[[Version], None],
+        *,
+        from_latest: bool,
+        **service: Any,
     ) -> None:
         """Follow a topic.
 
@@ -35,13 +42,15 @@ class VersionFollower(Service):
             kafka: where the broker is.
             topic: the topic of versions.
             take: told of each version.
+            from_latest: begin with the latest version, since older ones are of no use, instead of the first.
             service: arguments of :class:`mode.Service`.
         """
         super().__init__(**service)
         self._kafka = kafka
         self._place = TopicPartition(topic, 0)
         self._take = take
-        self._position = 0
+        self._from_latest = from_latest
+        self._position: int | None = None
         self._moved = asyncio.Condition()
 
     async def caught_up(self) -> None:
@@ -53,7 +62,7 @@ class VersionFollower(Service):
         finally:
             await consumer.stop()
         async with self._moved:
-            await self._moved.wait_for(lambda: self._position >= end)
+            await self._moved.wait_for(lambda: self._position is not None and self._position >= end)
 
     @Service.task
     async def _follow(self) -> None:
@@ -74,8 +83,9 @@ class VersionFollower(Service):
         )
         await consumer.start()
         try:
+            start = await self._beginning(consumer) if self._position is None else self._position
             consumer.assign([self._place])
-            consumer.seek(self._place, self._position)
+            consumer.seek(self._place, start)
             while not self.should_stop:
                 fetched = await consumer.getmany(self._place, timeout_ms=_FETCH_MS)
                 for record in fetched.get(self._place, ()):
@@ -86,3 +96,13 @@ class VersionFollower(Service):
                     self._moved.notify_all()
         finally:
             await consumer.stop()
+
+    async def _beginning(self, consumer: AIOKafkaConsumer) -> int:
+        """The offset of the first version to be read."""
+        place = self._place
+        first: int = (await consumer.beginning_offsets([place]))[place]
+        if not self._from_latest:
+            return first
+        end = (await consumer.end_offsets([place]))[place]
+        latest = await last_record(consumer, place, first, end, lambda record: record.value is not None)
+        return first if latest is None else int(latest.offset)

@@ -19,7 +19,8 @@ from stream_rfm.intake import records
 from stream_rfm.intake.document import Intake
 from stream_rfm.model import instant
 from stream_rfm.model.version import Version
-from stream_rfm.serve.cache import SegmentCache, Watermark
+from stream_rfm.serve.cache import SegmentCache
+from stream_rfm.serve.marks import Watermark
 from stream_rfm.stream.accounts import Accounts
 from stream_rfm.stream.gathering import Gathering
 from stream_rfm.stream.lane import Lane, Outcome

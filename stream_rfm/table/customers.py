@@ -70,6 +70,9 @@ class Customers:
     def __init__(self, expected: int = 0) -> None:
         """Make room for so many customers."""
         self.count = 0
+        #: Where revisions of new customers begin: behind those of all that were erased, so that whoever has
+        #: an erased customer's last revision sees that the next of that name is newer.
+        self.revisions_from = 0
         self._capacity = max(256, expected)
         for name, kind in _COLUMNS.items():
             setattr(self, name, np.zeros(self._capacity, kind))
@@ -137,6 +140,7 @@ class Customers:
         """Forget a customer; the row is never used again, and nothing in it says whose it was."""
         start = int(self.id_start[row])
         length = int(self.id_length[row])
+        self.revisions_from = max(self.revisions_from, int(self.revision[row]))
         self._ids[start : start + length] = bytes(length)
         for name in _COLUMNS:
             getattr(self, name)[row] = 0
@@ -149,6 +153,7 @@ class Customers:
         rows = np.arange(first, self.count)
         self.segment[rows] = NO_SEGMENT
         self.last[rows] = self.last_forgotten[rows] = NEVER
+        self.revision[rows] = self.revisions_from
         self._identify(digests, ids, rows)
         return rows
 

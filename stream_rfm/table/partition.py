@@ -42,6 +42,7 @@ class Marker(msgspec.Struct, array_like=True):
         clock: the highest time seen, an instant.
         rows: how many rows the customers have.
         entries_end: the sequence number that the next entry gets.
+        revisions_from: where revisions of new customers begin.
         version: number, as-of, population and thresholds of the version applied; ``None`` before the first.
     """
 
@@ -51,6 +52,7 @@ class Marker(msgspec.Struct, array_like=True):
     clock: int
     rows: int
     entries_end: int
+    revisions_from: int
     version: tuple[int, int, int, list[list[int]] | None] | None
 
 
@@ -211,6 +213,7 @@ class Partition:
             clock=self._time,
             rows=self.store.customers.count,
             entries_end=self.store.entries.next,
+            revisions_from=self.store.customers.revisions_from,
             version=None if self.version is None else _version_value(self.version),
         )
 
@@ -236,7 +239,7 @@ class Partition:
             number_, as_of, population, thresholds = marker.version
             partition.version = Version(number_, as_of, population, _cuts(thresholds))
         partition.store, partition._journal = restore.finish(
-            rules, marker.rows, marker.entries_end, partition.as_of
+            rules, marker.rows, marker.entries_end, partition.as_of, marker.revisions_from
         )
         return partition
 

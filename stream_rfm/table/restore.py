@@ -57,7 +57,9 @@ class Restore:
         """Remember whose records these are, as customers that were written lately."""
         self.recent.update(key[1:] for key in keys if key[:1] == CUSTOMER)
 
-    def finish(self, rules: Rules, rows: int, entries_end: int, as_of: int) -> tuple[Store, Journal]:
+    def finish(
+        self, rules: Rules, rows: int, entries_end: int, as_of: int, revisions_from: int
+    ) -> tuple[Store, Journal]:
         """The store and its journal.
 
         Args:
@@ -65,11 +67,13 @@ class Restore:
             rows: how many rows the customers had.
             entries_end: the sequence number that the next entry gets.
             as_of: the instant of the version that customers were last scored with.
+            revisions_from: where revisions of new customers begin.
 
         Raises:
             ChangelogError: a block is missing.
         """
         customers, headers = self._restored_customers(rows)
+        customers.revisions_from = revisions_from
         entries, blocks = self._restored_entries(entries_end)
         entries.row[: entries.count][~_has_owner(entries, customers)] = NOBODY
         store = Store(rules, customers, entries)

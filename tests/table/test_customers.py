@@ -41,6 +41,18 @@ def test_a_new_customer_has_never_bought_and_is_in_no_segment():
     assert customers.frequency[row] == customers.sequence[row] == customers.revision[row] == 0
 
 
+def test_who_comes_after_an_erased_customer_has_newer_revisions():
+    customers = Customers()
+    added(customers, [b"anna"])
+    customers.revision[0] = 7
+    customers.erase(0)
+    [row] = added(customers, [b"anna"])
+    assert customers.revision[row] == 7
+    customers.erase(row)
+    [row] = added(customers, [b"anna"])
+    assert customers.revision[row] == 7
+
+
 def test_there_is_room_for_any_number():
     customers = Customers()
     everybody = [b"customer %d" % number for number in range(3_000)]

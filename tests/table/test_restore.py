@@ -40,7 +40,11 @@ class Written(Scorer):
         restore.add(self.changelog.items())
         twin = Written(self.rules, self.version, self.clock)
         twin.store, twin.journal = restore.finish(
-            self.rules, self.store.customers.count, self.store.entries.next, self.version.as_of
+            self.rules,
+            self.store.customers.count,
+            self.store.entries.next,
+            self.version.as_of,
+            self.store.customers.revisions_from,
         )
         twin.changelog = dict(self.changelog)
         return twin
@@ -112,7 +116,7 @@ def test_it_does_so_after_late_events_once_it_has_been_scored_again(numbers, mor
 
 
 def test_nothing_is_an_empty_store():
-    store, journal_ = Restore().finish(RULES, 0, 0, 0)
+    store, journal_ = Restore().finish(RULES, 0, 0, 0, 0)
     assert (store.customers.count, store.entries.next, journal_.base) == (0, 0, 0)
 
 
@@ -120,7 +124,7 @@ def test_a_value_takes_the_place_of_an_earlier_one_and_a_tombstone_ends_it():
     scorer = written(order("c0", "a", 0), order("c1", "a", 0))
     restore = Restore()
     restore.add([(b"cc0", b"\0" * journal.HEADER.itemsize), *scorer.changelog.items(), (b"cc1", None)])
-    store, _ = restore.finish(RULES, 2, 2, START)
+    store, _ = restore.finish(RULES, 2, 2, START, 0)
     assert [store.customers.id_of(row) for row in range(2)] == [b"c0", b""]
     assert store.customers.frequency[:2].tolist() == [1, 0]
 
