@@ -1,6 +1,7 @@
 """The composition root: everything is made and wired here, in the order in which data flows.
 
 ``faust -A stream_rfm.app agents`` and the like find the app as ``app``, made from the environment's settings.
+``docs/decisions/0001-layout.md`` says why nothing else makes its own collaborators.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from stream_rfm.stream.merging import Merging
 from stream_rfm.stream.publication import Publication
 from stream_rfm.stream.recovery import StateRecovery, StateTables
 from stream_rfm.stream.takeover import Takeover
-from stream_rfm.stream.transaction import NotCommittedError, Transactions
+from stream_rfm.stream.transaction import Transactions
 from stream_rfm.stream.transport import BatchConsumer, transport_of
 from stream_rfm.stream.version_follower import VersionFollower
 from stream_rfm.stream.version_log import VersionLog
@@ -177,18 +178,14 @@ def _wire_faust(app: ScorerApp, topics: Topics, takeover: Takeover, transactions
     recovery = cast(StateRecovery, cast(Any, app.tables).recovery)
     recovery.writer = writer
     recovery.orders_topic, recovery.summaries_topic = orders, summaries
+    recovery.renew = transactions.renew
     recovery.take_over = lambda wanted, *, merge: takeover.run(writer.lanes, wanted, merge=merge)
-
-    async def reload(error: NotCommittedError) -> None:
-        del error
-        await transactions.renew()
-        recovery.reload()
 
     def consumer() -> BatchConsumer:
         return cast(BatchConsumer, app.consumer)
 
     writer.membership = lambda: consumer().membership()
-    writer.on_failure = reload
+    writer.on_failure = recovery.reload
     writer.pause = lambda number: consumer().pause_partitions({TP(orders, number)})
     writer.resume = lambda number: consumer().resume_partitions({TP(orders, number)})
 

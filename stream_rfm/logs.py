@@ -9,9 +9,9 @@ from pythonjsonlogger.json import JsonFormatter
 
 # Libraries that say at "info" what concerns only those who mend them.
 _TALKATIVE = ("aiokafka", "faust", "kafka", "mode", "asyncio", "aiohttp")
-# Warns of every retry; beginning right behind the last transaction is one, on Kafka 4.
-_RETRIES = "aiokafka.producer.sender"
-
+# These warn of what is normal: of every rebalance, and of every retry (beginning right behind the last
+# transaction is one, on Kafka 4).
+_ALARMED = ("aiokafka.producer.sender", "aiokafka.consumer.group_coordinator")
 
 # How the services of Faust begin what they say of themselves.
 _SERVICE_MARK = "[^"
@@ -39,4 +39,5 @@ def configure(level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
-    logging.getLogger(_RETRIES).setLevel(logging.DEBUG if level == "debug" else logging.ERROR)
+    for name in _ALARMED:
+        logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.ERROR)

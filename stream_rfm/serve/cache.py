@@ -4,7 +4,7 @@ Redis is a cache. Rows wait as marks, not as values, so that an outage costs no 
 for is read when it is sent, after the commit that it belongs to. Behind the rows of a partition goes its
 watermark: how far the changelog had been written when they were taken. After a restart only what is younger
 than the watermark is sent again. If it is not there, or not as we left it (a new Redis, a wiped one,
-a replica that had missed something), all is.
+a replica that had missed something), all is (``docs/decisions/0010-redis-cache.md``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Committed offsets that are stable: no transaction is open that may still change them (KIP-447)."""
+"""Committed offsets that are stable: no transaction is open that may still change them (KIP-447).
+
+``docs/decisions/0009-kafka-clients.md`` says why another client asks for them.
+"""
 
 from __future__ import annotations
 

@@ -24,6 +24,9 @@ async def edges(
         By partition the offset of the first record that is there, and the offset behind the last.
     """
     places = [TopicPartition(topic, number) for number in partitions]
+    if not places:
+        # aiokafka's consumer raises CancelledError when it is stopped before it has done anything.
+        return {}, {}
     consumer = AIOKafkaConsumer(**connection.for_aiokafka(kafka))
     await consumer.start()
     try:

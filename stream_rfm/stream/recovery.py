@@ -11,6 +11,7 @@ from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
 from faust.types import TP
 from mode import Service
 
+from stream_rfm.stream import cancellation
 from stream_rfm.stream.writer import Writer
 from stream_rfm.table.restore import ChangelogError
 
@@ -25,6 +26,7 @@ class StateRecovery(Recovery):
     #: Set by :func:`stream_rfm.app.create_app` before the worker starts.
     writer: Writer
     take_over: Any
+    renew: Any
     orders_topic: str
     summaries_topic: str
 
@@ -55,7 +57,9 @@ class StateRecovery(Recovery):
                 # Trying again would find the same: the process ends, and says why.
                 await self.crash(error)
                 break
-            except Exception:
+            except (Exception, asyncio.CancelledError):
+                if cancellation.is_wanted():
+                    raise
                 failures += 1
                 log.exception("state could not be read back; trying again", extra={"failures": failures})
                 await self.sleep(min(_LONGEST_PAUSE, 0.2 * 2**failures))
@@ -72,6 +76,8 @@ class StateRecovery(Recovery):
             self.writer.forget_reads()
             if self._reload:
                 self.writer.lanes.clear()
+                # What became of the last transaction is open: its producer is never used again.
+                await self._wait(self.renew())
                 self._reload = False
             await self._wait(self.take_over(wanted, merge=merge))
             if self.app.consumer_generation_id != generation:

@@ -14,6 +14,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from stream_rfm.kafka import connection
 from stream_rfm.settings import KafkaSettings
+from stream_rfm.stream import cancellation
 from stream_rfm.stream.offset_commit import FencedMemberError, FencedSender, Membership
 
 Header = tuple[str, bytes]
@@ -136,7 +137,9 @@ class Transactions:
         try:
             async with asyncio.timeout(self._kafka.transaction_timeout_seconds + 5):
                 return await self._commit(work, membership)
-        except (KafkaError, TimeoutError, AssertionError) as error:
+        except (KafkaError, TimeoutError, AssertionError, asyncio.CancelledError) as error:
+            if cancellation.is_wanted():
+                raise
             raise NotCommittedError(error) from error
 
     async def _commit(self, work: Work, membership: Membership) -> dict[tuple[str, int], int]:

@@ -1,7 +1,8 @@
 """Faust's aiokafka transport, but an agent gets one message for each run of records fetched of a partition.
 
 Faust hands records on one at a time through four tasks; handing on what was fetched as a whole costs the
-same for thousands. Offsets travel in our transactions, so that Faust commits none.
+same for thousands. Offsets travel in our transactions, so that Faust commits none
+(``docs/decisions/0009-kafka-clients.md``).
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from stream_rfm.kafka import connection
 from stream_rfm.model import version
 from stream_rfm.model.version import Version
 from stream_rfm.settings import KafkaSettings
+from stream_rfm.stream import cancellation
 from stream_rfm.stream.tail import last_record
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,9 @@ class VersionFollower(Service):
         while not self.should_stop:
             try:
                 await self._read()
-            except KafkaError as error:
+            except (KafkaError, asyncio.CancelledError) as error:
+                if cancellation.is_wanted():
+                    raise
                 log.warning("versions cannot be read; trying again", extra={"error": type(error).__name__})
                 await self.sleep(_PAUSE_SECONDS)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from mode import Service
@@ -86,7 +86,7 @@ class Writer(Service):
         #: Set by the composition root: who this worker is in its group; what to do when a commit failed;
         #: how to hold a partition back and let it go on.
         self.membership: Callable[[], Membership]
-        self.on_failure: Callable[[NotCommittedError], Awaitable[None]]
+        self.on_failure: Callable[[], None]
         self.pause: Callable[[int], None]
         self.resume: Callable[[int], None]
         self._transactions = transactions
@@ -194,7 +194,7 @@ class Writer(Service):
             log.warning(
                 "a transaction was not committed", extra={"reason": str(error), "generation": generation}
             )
-            await self.on_failure(error)
+            self.on_failure()
             return
         self._accounts.committed(outcomes, time.monotonic() - started, now())
         for version in made:
