@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 import faust
-from faust.app.base import BootStrategy
+from faust.app.base import BootStrategy as StartOrder
 from faust.types import TP
 from mode import ServiceT
 
@@ -57,7 +57,7 @@ class ScorerApp(faust.App):
     def _create_directories(self) -> None:
         """Make none: Faust would keep its tables there, and ours are in memory and in the changelog."""
 
-    class BootStrategy(BootStrategy):  # noqa: D106 - Faust's name for the order of services
+    class BootStrategy(StartOrder):  # noqa: D106 - Faust's name for the order of services
         def server(self) -> Iterable[ServiceT]:
             """Faust's own services, with ours between the producer and the consumer."""
             app = cast(ScorerApp, self.app)
@@ -89,7 +89,7 @@ def create_app(settings: Settings) -> ScorerApp:
     publication = Publication(rules, settings.app_id)
     transactions = Transactions(settings.kafka, settings.app_id, f"{settings.app_id}-{uuid.uuid4().hex}")
     # The writer is made below; the cache calls it once it runs.
-    cache = SegmentCache(settings.redis, metrics, lambda: app.writer.wake())  # noqa: PLW0108 - see above
+    cache = SegmentCache(settings.redis, settings.app_id, metrics, lambda: app.writer.wake())  # noqa: PLW0108 - see above
     writer = app.writer = Writer(
         transactions=transactions,
         gathering=Gathering(topics, publication),
@@ -97,6 +97,7 @@ def create_app(settings: Settings) -> ScorerApp:
         versions=versions,
         cache=cache,
         accounts=Accounts(metrics, rules.grid),
+        app_id=settings.app_id,
         intake=lambda now: intake_of(settings, now),
         commit_ms=settings.commit_ms,
     )
@@ -118,7 +119,7 @@ def create_app(settings: Settings) -> ScorerApp:
     _wire_faust(app, topics, takeover, transactions)
     _wire_metrics(app, metrics, topics)
     app.metrics = metrics
-    app.health = HealthServer(settings, metrics, lambda: app.tables.actives_ready)
+    app.health = HealthServer(settings, metrics, lambda: writer.member is not None)
     app.scorer_services = (
         app.health,
         Background("transactions", transactions.start, transactions.stop),
@@ -184,7 +185,8 @@ def _wire_faust(app: ScorerApp, topics: Topics, takeover: Takeover, transactions
     def consumer() -> BatchConsumer:
         return cast(BatchConsumer, app.consumer)
 
-    writer.membership = lambda: consumer().membership()
+    recovery.membership = lambda: consumer().membership()
+    recovery.forget = lambda: takeover.let_go(writer.lanes, writer.lanes.keys())
     writer.on_failure = recovery.reload
     writer.pause = lambda number: consumer().pause_partitions({TP(orders, number)})
     writer.resume = lambda number: consumer().resume_partitions({TP(orders, number)})

@@ -37,6 +37,7 @@ def rules_of(settings: Settings) -> Rules:
             min_customers=settings.min_customers,
             dedupe=instant.from_days(settings.dedupe_days),
             backfill=round(settings.backfill_hours * 3600 * instant.SECOND),
+            currency=settings.currency,
         )
     except RulesError as error:
         raise SettingsError(f"{variable('quantiles')}: {error}") from None

@@ -17,6 +17,33 @@ _ALARMED = ("aiokafka.producer.sender", "aiokafka.consumer.group_coordinator")
 _SERVICE_MARK = "[^"
 
 
+# What a library says again within so many seconds is said once.
+_QUIET_SECONDS = 10.0
+_OURS = "stream_rfm"
+
+
+class OnceInAWhile(logging.Filter):
+    """Lets a library's complaint through once in a while: a broker that is away makes thousands of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+        self._kept_back: dict[tuple[str, str], int] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is to be logged; one that is says how many like it were not."""
+        if record.name.startswith(_OURS):
+            return True
+        kind = (record.name, str(record.msg))
+        if record.created - self._said.get(kind, -_QUIET_SECONDS) < _QUIET_SECONDS:
+            self._kept_back[kind] = self._kept_back.get(kind, 0) + 1
+            return False
+        self._said[kind] = record.created
+        if kept_back := self._kept_back.pop(kind, 0):
+            record.kept_back = kept_back
+        return True
+
+
 def _is_ours(record: logging.LogRecord) -> bool:
     return record.levelno > logging.INFO or not str(record.msg).startswith(_SERVICE_MARK)
 
@@ -36,6 +63,7 @@ def configure(level: str) -> None:
     )
     if level != "debug":
         handler.addFilter(_is_ours)
+        handler.addFilter(OnceInAWhile())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.WARNING)

@@ -7,13 +7,8 @@ import gc
 import logging
 import os
 import signal
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
-from typing import Any
 
 import faust
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_never, wait_exponential
@@ -91,8 +86,7 @@ def run(settings: Settings) -> None:
     """
     logs.configure(settings.log_level)
     app = create_app(settings)
-    with _ending_on_signals():
-        _prepare_topics(settings)
+    _prepare_topics(settings)
     log.info("starting", extra={"app_id": settings.app_id, "clock": settings.clock})
     # What is alive now stays; what comes are batches, and looking for cycles in them finds none.
     gc.freeze()
@@ -132,24 +126,6 @@ def _prepare_topics(settings: Settings) -> None:
 def _say_waiting(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     log.warning("kafka is not there yet; trying again", extra={"reason": str(error)})
-
-
-@contextmanager
-def _ending_on_signals() -> Iterator[None]:
-    """Before there is anything to commit, a signal simply ends the process."""
-
-    def end(number: int, _: FrameType | None) -> None:
-        log.info("ending", extra={"signal": signal.Signals(number).name})
-        sys.exit(0)
-
-    before: dict[int, Any] = {
-        number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _give_up() -> None:

@@ -33,6 +33,7 @@ class Rules:
         min_customers: customers below which nobody is scored.
         dedupe: microseconds within which an id seen again is the same event.
         backfill: microseconds that an event may be late before what it causes is called a backfill.
+        currency: of all amounts.
     """
 
     grid: Grid
@@ -44,6 +45,7 @@ class Rules:
     min_customers: int = 100
     dedupe: int = 7 * instant.DAY
     backfill: int = instant.DAY
+    currency: str = "EUR"
 
     def __post_init__(self) -> None:
         """Check the fixed cut points.
@@ -72,10 +74,10 @@ class Rules:
         return None if self.window is None else max(self.window, self.dedupe)
 
     def fingerprint(self) -> str:
-        """A short text that differs where rules differ that change what a customer's segment is."""
+        """A short text that differs where rules differ that change what is known of a customer."""
         owners = dict(zip(self.grid.names, (sorted(s.codes) for s in self.grid.segments), strict=False))
         fixed = {name: list(cuts.thresholds) for name, cuts in self.fixed}
-        said = [owners, self.window, self.method, fixed, self.min_customers, self.dedupe]
+        said = [owners, self.window, self.method, fixed, self.min_customers, self.dedupe, self.currency]
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
 

@@ -17,14 +17,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-import msgspec
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from stream_rfm.model.arrays import Ints
-from stream_rfm.serve.marks import PARTITION_KEY, Documents, Marks, Send, Watermark
+from stream_rfm.serve.marks import PARTITION_KEY, Documents, Held, Marks, Send, Watermark, held_by
 from stream_rfm.serve.metrics import Metrics
 from stream_rfm.settings import RedisSettings
 
@@ -35,15 +34,16 @@ _LONGEST_PAUSE = 5.0
 # How often to see whether the watermarks are still there, seconds.
 _LOOK_SECONDS = 5.0
 
-# KEYS: customers. ARGV: their values. An older revision never overwrites a newer one; an empty value is an
-# erased customer.
+# KEYS: customers. ARGV: their values, then 1 where another deployment's are replaced. An older revision never
+# overwrites a newer one; an empty value is an erased customer.
 _WRITE = """
+local replaces = ARGV[#KEYS + 1] == '1'
 for i, key in ipairs(KEYS) do
   local value = ARGV[i]
   if value == '' then
     redis.call('DEL', key)
   else
-    local old = redis.call('GET', key)
+    local old = not replaces and redis.call('GET', key)
     if not old or cmsgpack.unpack(old).revision <= cmsgpack.unpack(value).revision then
       redis.call('SET', key, value)
     end
@@ -63,10 +63,13 @@ return 1
 class SegmentCache:
     """Writes segments to Redis in the background."""
 
-    def __init__(self, settings: RedisSettings, metrics: Metrics, on_room: Callable[[], None]) -> None:
+    def __init__(
+        self, settings: RedisSettings, app_id: str, metrics: Metrics, on_room: Callable[[], None]
+    ) -> None:
         """Prepare to write.
 
         Args:
+            app_id: the deployment whose customers these are.
             settings: where Redis is and how long to wait for it.
             metrics: where to count.
             on_room: called when there is room for :meth:`collect` again.
@@ -80,6 +83,7 @@ class SegmentCache:
         )
         self._write = self._redis.register_script(_WRITE)
         self._advance = self._redis.register_script(_ADVANCE)
+        self._app_id = app_id
         self._metrics = metrics
         self._on_room = on_room
         self._partitions: dict[int, Marks] = {}
@@ -87,13 +91,13 @@ class SegmentCache:
         self._arrived = asyncio.Event()
         self._failures = 0
 
-    async def watermark(self, partition: int) -> tuple[int, bytes] | None:
-        """The changelog offset up to which Redis holds a partition, if it says so, and what it says."""
+    async def held(self, partition: int) -> Held | None:
+        """What Redis says that it holds of a partition, if it says so."""
         try:
             value: Any = await self._redis.get(_key(partition))
-            return None if value is None else (int(msgspec.msgpack.decode(value)["offset"]), value)
-        except (RedisError, OSError, msgspec.DecodeError, KeyError, TypeError, ValueError):
+        except (RedisError, OSError):
             return None
+        return None if value is None else held_by(value)
 
     def adopt(
         self,
@@ -102,7 +106,9 @@ class SegmentCache:
         everybody: Callable[[], Ints],
         rows: Ints,
         erased: list[bytes],
-        written: bytes = b"",
+        held: Held | None = None,
+        *,
+        replaces: bool = False,
     ) -> None:
         """Take a partition over.
 
@@ -112,16 +118,18 @@ class SegmentCache:
             everybody: gives all its rows.
             rows: those that Redis may not hold.
             erased: ids of customers that Redis may still hold.
-            written: the watermark that Redis has, in bytes; nothing if none can be relied on.
+            held: what Redis says that it holds of it, where that can be relied on.
+            replaces: whether what Redis holds is of another changelog, so that its revisions mean nothing.
         """
-        adopted = Marks(documents, everybody, written)
+        adopted = Marks(documents, everybody, held.value if held else b"", replaces=replaces)
         adopted.mark(rows)
         adopted.erased = list(erased)
         self._partitions[partition] = adopted
 
     def release(self, partition: int) -> None:
-        """Let a partition go; its new owner writes what is still marked."""
+        """Let a partition go; its new owner writes what is still marked, or waits to be sent."""
         self._partitions.pop(partition, None)
+        self._sends = deque(send for send in self._sends if send.partition != partition)
 
     def note(self, partition: int, rows: Ints, erased: list[bytes], watermark: Watermark) -> None:
         """Mark what a commit has changed."""
@@ -155,8 +163,11 @@ class SegmentCache:
                 await asyncio.wait_for(self._arrived.wait(), _LOOK_SECONDS)
             self._arrived.clear()
             while self._sends:
-                if await self._done(self._send, self._sends[0]):
-                    self._sends.popleft()
+                send = self._sends[0]
+                if await self._done(self._send, send):
+                    # In the meantime its partition may have been let go, and its sends with it.
+                    if self._sends and self._sends[0] is send:
+                        self._sends.popleft()
                     self._on_room()
                 else:
                     await asyncio.sleep(min(_LONGEST_PAUSE, 0.1 * 2 ** min(self._failures, 10)))
@@ -177,8 +188,16 @@ class SegmentCache:
         for (number, written), value in zip(known.items(), values, strict=True):
             partition = self._partitions.get(number)
             # What was written while the answer was under way is for the next look.
-            if value != written and partition is not None and partition.written == written:
-                self._begin_anew(number, partition)
+            if value == written or partition is None or partition.written != written:
+                continue
+            found = None if value is None else held_by(value)
+            if found is not None and found.app_id not in {None, self._app_id}:
+                log.error(
+                    "another deployment writes to this redis: give each a database of its own",
+                    extra={"partition": number, "app_id": found.app_id},
+                )
+                continue
+            self._begin_anew(number, partition)
 
     def _begin_anew(self, number: int, partition: Marks) -> None:
         log.warning("redis does not hold what was written to it; writing all", extra={"partition": number})
@@ -188,16 +207,18 @@ class SegmentCache:
         self._on_room()
 
     async def _send(self, send: Send) -> None:
-        if send.keys:
-            await self._write(keys=send.keys, args=send.values)
-            self._metrics.cache_writes.inc(len(send.keys))
         partition = self._partitions.get(send.partition)
+        if send.keys:
+            replaces = "1" if partition is not None and partition.replaces else "0"
+            await self._write(keys=send.keys, args=[*send.values, replaces])
+            self._metrics.cache_writes.inc(len(send.keys))
         if send.watermark is None or partition is None:
             return
         value = send.watermark.encode()
         partition.last_watermark = send.watermark
         if await self._advance(keys=[_key(send.partition)], args=[value, partition.written]):
             partition.written = value
+            partition.replaces = False
         else:
             self._begin_anew(send.partition, partition)
 

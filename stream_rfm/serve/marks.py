@@ -32,12 +32,14 @@ class Watermark:
         committed_at: when the last transaction was committed, in milliseconds since 1970.
         quantiles_version: the version's number.
         offset: the offset behind the changelog.
+        app_id: whose changelog it is.
     """
 
     as_of: int
     committed_at: int
     quantiles_version: int
     offset: int
+    app_id: str
 
     def encode(self) -> bytes:
         """The watermark as the value of its key."""
@@ -56,6 +58,8 @@ class Marks:
         erased: ids of customers whose keys have to go.
         watermark: what goes behind all that is marked.
         last_watermark: the one that was sent last.
+        replaces: whether what Redis holds is of another changelog, so that its revisions mean nothing; until
+            all has been written once.
     """
 
     documents: Documents
@@ -65,6 +69,7 @@ class Marks:
     erased: list[bytes] = field(default_factory=list)
     watermark: Watermark | None = None
     last_watermark: Watermark | None = None
+    replaces: bool = False
 
     def mark(self, rows: Ints) -> None:
         """Rows that are to be written."""
@@ -114,3 +119,27 @@ class Send:
     keys: list[bytes]
     values: list[bytes]
     watermark: Watermark | None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What Redis says of a partition.
+
+    Attributes:
+        value: the watermark, in bytes.
+        offset: of the changelog, up to which it holds the customers; 0 if that cannot be read.
+        app_id: whose it is; ``None`` if that cannot be read.
+    """
+
+    value: bytes
+    offset: int
+    app_id: str | None
+
+
+def held_by(value: bytes) -> Held:
+    """Read what a partition's key says."""
+    try:
+        said = msgspec.msgpack.decode(value, type=Watermark)
+    except (msgspec.DecodeError, ValueError):
+        return Held(value, 0, None)
+    return Held(value, said.offset, said.app_id)

@@ -27,6 +27,8 @@ class StateRecovery(Recovery):
     writer: Writer
     take_over: Any
     renew: Any
+    forget: Any
+    membership: Any
     orders_topic: str
     summaries_topic: str
 
@@ -72,17 +74,18 @@ class StateRecovery(Recovery):
         wanted = {place.partition for place in assigned if place.topic == self.orders_topic}
         merge = any(place.topic == self.summaries_topic for place in assigned)
         async with self.writer.lock:
-            self.writer.generation = None
-            self.writer.forget_reads()
+            self.writer.leave()
             if self._reload:
-                self.writer.lanes.clear()
+                self.forget()
                 # What became of the last transaction is open: its producer is never used again.
                 await self._wait(self.renew())
                 self._reload = False
             await self._wait(self.take_over(wanted, merge=merge))
-            if self.app.consumer_generation_id != generation:
+            member = self.membership()
+            # In between the group may have moved on, or have let this worker go: the news is under way.
+            if not self.app.consumer_generation_id == generation == member.generation:
                 raise RebalanceAgain
-            self.writer.generation = generation
+            self.writer.join(member)
         self._set_recovery_ended()
         await self._resume_streams(generation_id=generation)
         self.writer.wake()

@@ -13,6 +13,7 @@ from stream_rfm.kafka.topics import Topics
 from stream_rfm.model.arrays import Ints
 from stream_rfm.model.rules import Rules
 from stream_rfm.serve.cache import SegmentCache
+from stream_rfm.serve.marks import Held
 from stream_rfm.serve.metrics import Metrics
 from stream_rfm.settings import Settings
 from stream_rfm.stream.changelog import Changelog
@@ -123,9 +124,10 @@ class Takeover:
         return {n: Bounds(firsts[n], ends[n], committed.get((topic, n))) for n in numbers}
 
     async def _restored(self, number: int, end: int, bounds: Bounds) -> Lane:
-        # Redis may hold another changelog's watermark; what that says of ours is nothing.
-        held = await self._cache.watermark(number)
-        recent_from, written = held if held is not None and held[0] <= end else (None, b"")
+        held = await self._cache.held(number)
+        # What Redis says of another changelog, or of a longer one, is nothing to go on from.
+        relied = held if held and held.app_id == self._group and held.offset <= end else None
+        recent_from = relied.offset if relied else None
         restore = await self._changelog.read(
             number, end, recent_from, on_records=self._metrics.recovered_records.inc
         )
@@ -137,12 +139,12 @@ class Takeover:
                 "orders were deleted from the topic before they were counted: its retention is too short",
                 extra={"partition": number, "offsets": lost},
             )
-        self._adopt(partition, restore, written)
+        self._adopt(partition, restore, relied, replaces=held is not None and relied is None)
         lane = Lane(partition, self._versions)
         lane.changelog_end = end
         return lane
 
-    def _adopt(self, partition: Partition, restore: Restore, written: bytes) -> None:
+    def _adopt(self, partition: Partition, restore: Restore, held: Held | None, *, replaces: bool) -> None:
         store, number = partition.store, partition.number
         customers = store.customers
 
@@ -156,7 +158,8 @@ class Takeover:
             number,
             lambda wanted: segment_documents(store, living(store, wanted), number),
             everybody,
-            rows[rows >= 0] if written else everybody(),
+            rows[rows >= 0] if held else everybody(),
             erased,
-            written,
+            held,
+            replaces=replaces,
         )

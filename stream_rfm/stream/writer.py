@@ -60,6 +60,7 @@ class Writer(Service):
         versions: VersionLog,
         cache: SegmentCache,
         accounts: Accounts,
+        app_id: str,
         intake: Callable[[int], Intake],
         commit_ms: int,
         **service: Any,
@@ -73,19 +74,21 @@ class Writer(Service):
             versions: the versions published.
             cache: is told what was committed.
             accounts: is told for the metrics.
+            app_id: the deployment.
             intake: what documents are read with at an instant.
             commit_ms: milliseconds between the starts of two transactions.
             service: arguments of :class:`mode.Service`.
         """
         super().__init__(**service)
         self.lanes: dict[int, Lane] = {}
-        #: The group's generation that the lanes belong to; ``None`` while partitions move.
-        self.generation: int | None = None
+        #: In whose name the lanes are committed: as it was when they were taken over, since what the client
+        #: says of itself later may be that it is nobody, and nobody's offsets are not fenced. ``None`` while
+        #: partitions move.
+        self.member: Membership | None = None
         #: Held while a transaction is in the making.
         self.lock = asyncio.Lock()
-        #: Set by the composition root: who this worker is in its group; what to do when a commit failed;
-        #: how to hold a partition back and let it go on.
-        self.membership: Callable[[], Membership]
+        #: Set by the composition root: what to do when a commit failed; how to hold a partition back and let
+        #: it go on.
         self.on_failure: Callable[[], None]
         self.pause: Callable[[int], None]
         self.resume: Callable[[int], None]
@@ -95,6 +98,7 @@ class Writer(Service):
         self._versions = versions
         self._cache = cache
         self._accounts = accounts
+        self._app_id = app_id
         self._intake = intake
         self._interval = commit_ms / 1000
         self._wake = asyncio.Event()
@@ -104,7 +108,7 @@ class Writer(Service):
     def take_orders(self, partition: int, run: list[Any], generation: int) -> None:
         """Take records of the orders topic; those of another generation are read again by their owner."""
         lane = self.lanes.get(partition)
-        if lane is None or generation != self.generation:
+        if lane is None or not self._is_of(generation):
             return
         run = lane.unread(run)
         if not run:
@@ -117,7 +121,7 @@ class Writer(Service):
 
     def take_reports(self, run: list[Any], generation: int) -> None:
         """Take records of the topic of reports."""
-        if generation == self.generation:
+        if self._is_of(generation):
             self._merging.take(run)
             self.wake()
 
@@ -131,8 +135,19 @@ class Writer(Service):
         """Something may have to be done."""
         self._wake.set()
 
-    def forget_reads(self) -> None:
-        """Drop what was read; after this everything is read again from the positions of the lanes."""
+    def join(self, member: Membership) -> None:
+        """Begin to write in the name of a member of the group; the lanes are those that it was assigned.
+
+        Raises:
+            ValueError: it is a member of no generation, and its offsets would not be fenced.
+        """
+        if member.generation < 0 or not member.member_id:
+            raise ValueError("offsets of nobody in particular are not fenced")
+        self.member = member
+
+    def leave(self) -> None:
+        """Write no more, and drop what was read: it is read again from the positions of the lanes."""
+        self.member = None
         self._paused.clear()
         for lane in self.lanes.values():
             lane.clear()
@@ -140,15 +155,15 @@ class Writer(Service):
     async def finish(self) -> None:
         """Let the transaction in flight end, and begin no other."""
         async with self.lock:
-            self.generation = None
+            self.member = None
 
     @Service.task
     async def _write(self) -> None:
         while not self.should_stop:
             await self._until_due()
             async with self.lock:
-                if self.generation is not None:
-                    await self._cycle(self.generation)
+                if self.member is not None:
+                    await self._cycle(self.member)
 
     async def _until_due(self) -> None:
         """Wait until there is something to do, and until it is time to do it."""
@@ -163,8 +178,11 @@ class Writer(Service):
             if pause > 0:
                 await asyncio.sleep(pause)
 
+    def _is_of(self, generation: int) -> bool:
+        return self.member is not None and self.member.generation == generation
+
     def _has_work(self) -> bool:
-        if self.generation is None:
+        if self.member is None:
             return False
         if self._cache.has_more or self._merging.has_news:
             return True
@@ -174,7 +192,7 @@ class Writer(Service):
         waiting = sum(lane.waiting_events for lane in self.lanes.values())
         return waiting > _ENOUGH_EVENTS or any(lane.holds_others for lane in self.lanes.values())
 
-    async def _cycle(self, generation: int) -> None:
+    async def _cycle(self, member: Membership) -> None:
         """Do what can be done, commit it, and tell everybody."""
         self._started_at = time.monotonic()
         # State is what was committed last: what the cache asks for now is what others may know.
@@ -187,12 +205,13 @@ class Writer(Service):
         work = await self._gathering.work_of(outcomes, made, self._merging, now())
         started = time.monotonic()
         try:
-            ends = await self._transactions.commit(work, self.membership())
+            ends = await self._transactions.commit(work, member)
         except NotCommittedError as error:
             self._accounts.not_committed()
-            self.generation = None
+            self.member = None
             log.warning(
-                "a transaction was not committed", extra={"reason": str(error), "generation": generation}
+                "a transaction was not committed",
+                extra={"reason": str(error), "generation": member.generation},
             )
             self.on_failure()
             return
@@ -242,5 +261,6 @@ class Writer(Service):
                     committed_at=committed_at,
                     quantiles_version=partition.version.number if partition.version else 0,
                     offset=lane.changelog_end,
+                    app_id=self._app_id,
                 ),
             )

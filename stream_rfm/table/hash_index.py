@@ -1,8 +1,8 @@
 """A hash table in one numpy array: places of rows by 64-bit hash, thousands at a time.
 
 It holds places only; the keys stay in the caller's columns, which say whether a place is the one looked
-for. Five bytes a row at most half full, against a hundred of a dict. ``docs/decisions/0005-columns.md``
-compares it with the libraries that exist.
+for. At most half full it takes eight bytes a row or a little more, against a hundred of a dict.
+``docs/decisions/0005-columns.md`` compares it with the libraries that exist.
 """
 
 from __future__ import annotations

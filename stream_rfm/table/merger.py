@@ -10,8 +10,11 @@ from stream_rfm.model.version import Summary, Version
 from stream_rfm.table.clock import Clock
 from stream_rfm.table.report import Report
 
-#: With the wall clock, how long to wait for a partition that does not report, in microseconds.
+#: With the wall clock, how long to wait for a partition that is late, in microseconds; then it counts as it
+#: last was.
 _GRACE = 5 * instant.SECOND
+#: How long to wait for one that was never heard of; then the others are ranked without it.
+_GRACE_OF_STRANGERS = 60 * instant.SECOND
 
 
 @dataclass(slots=True)
@@ -40,6 +43,7 @@ class Merger:
         self._partitions = partitions
         self._last = last
         self._known: dict[int, _Known] = {}
+        self._since: int | None = None
 
     def offer(self, report: Report, place: int) -> None:
         """Take a partition's report.
@@ -50,16 +54,22 @@ class Merger:
         """
         known = self._known.setdefault(report.partition, _Known(place))
         known.start = report.start if known.start is None else known.start
+        if not self._clock.waits:
+            # Also where its version is there already: it is how the partition last was.
+            known.frames, known.place = dict(report.frames), place
+            return
         fresh = {as_of: frame for as_of, frame in report.frames if not self._passed(as_of)}
         if fresh:
             known.place = place if not known.frames else known.place
-            if self._clock.waits:
-                known.frames.update(fresh)
-            else:
-                known.frames, known.place = fresh, place
+            known.frames.update(fresh)
 
     def versions(self, now: int) -> list[Version]:
-        """The versions that can be made now, ascending; each is given once."""
+        """The versions that can be made now, ascending; each is given once.
+
+        Args:
+            now: the instant that it is, for the wall clock.
+        """
+        self._since = now if self._since is None else self._since
         made: list[Version] = []
         while (following := self._next(now)) is not None:
             made.append(following)
@@ -76,7 +86,8 @@ class Merger:
             end: the place behind the last report taken.
         """
         if not self._clock.waits:
-            return end
+            # The last report of each: a partition that is late counts as it last was.
+            return min((known.place for known in self._known.values()), default=end)
         return min((k.place for k in self._known.values() if k.frames or self._last is None), default=end)
 
     def _passed(self, as_of: int) -> bool:
@@ -102,15 +113,15 @@ class Merger:
         as_of = max(newest.values(), default=0)
         if not newest or self._passed(as_of):
             return None
-        complete = len(newest) == self._partitions and min(newest.values()) == as_of
-        if not complete and now < as_of + _GRACE:
+        complete = len(newest) == self._partitions
+        if not complete and now < (self._since or now) + _GRACE_OF_STRANGERS:
+            return None
+        if min(newest.values()) < as_of and now < as_of + _GRACE:
             return None
         number = 1 if self._last is None else self._last.number + 1
         made = self._made(number, as_of, [self._known[p].frames[at] for p, at in newest.items()])
-        if made.cuts is None and as_of % self._clock.interval:
-            # An early try, and there still are too few customers: nothing worth publishing.
-            for known in self._known.values():
-                known.frames.clear()
+        if made.cuts is None and (not complete or as_of % self._clock.interval):
+            # A part of the customers, or an early try, and they are too few: nothing worth publishing.
             return None
         return made
 

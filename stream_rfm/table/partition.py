@@ -1,7 +1,7 @@
 """One partition: its store, its clock, and where it stands between two versions. A state machine, pure.
 
-Whoever drives it gives it batches and versions and takes records and reports; :mod:`stream_rfm.replay` does
-so from a file and :mod:`stream_rfm.stream.writer` from Kafka.
+Whoever drives it gives it batches and versions and takes records and reports:
+:mod:`stream_rfm.offline.replay` from a file, :mod:`stream_rfm.stream.writer` from Kafka.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Marker(msgspec.Struct, array_like=True):
 
     Attributes:
         schema: of all records of the changelog.
-        fingerprint: of the rules.
+        fingerprint: of the rules and the clock.
         position: the offset of the next order to be counted.
         clock: the highest time seen, an instant.
         rows: how many rows the customers have.
@@ -208,7 +208,7 @@ class Partition:
     def _marker(self) -> Marker:
         return Marker(
             schema=_SCHEMA,
-            fingerprint=self.rules.fingerprint(),
+            fingerprint=_fingerprint(self.rules, self.clock),
             position=self.position,
             clock=self._time,
             rows=self.store.customers.count,
@@ -228,10 +228,11 @@ class Partition:
         if restore.marker is None:
             return partition
         marker = read_marker(restore.marker)
-        if marker.fingerprint != rules.fingerprint():
+        if marker.fingerprint != _fingerprint(rules, clock):
             raise ChangelogError(
-                "The state was made by other rules (levels, grid, window, quantiles, thresholds, dedupe_days "
-                "or min_customers): go back to those, or choose another STREAM_RFM_APP_ID to start anew."
+                "The state was made by other rules (levels, grid, window, quantiles, thresholds, "
+                "dedupe_days, min_customers, currency or clock): go back to those, or choose another "
+                "STREAM_RFM_APP_ID to start anew."
             )
         partition.position = marker.position
         partition._time = marker.clock
@@ -259,6 +260,11 @@ def read_marker(value: bytes) -> Marker:
             f"The changelog has schema {marker.schema} and this release reads {_SCHEMA}: use a newer release."
         )
     return marker
+
+
+def _fingerprint(rules: Rules, clock: Clock) -> str:
+    # Partitions that stopped at different boundaries meet again only if the distance stays the same.
+    return f"{rules.fingerprint()}-{clock.mode}" + (f"-{clock.interval}" if clock.waits else "")
 
 
 def _version_value(version: Version) -> tuple[int, int, int, list[list[int]] | None]:

@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "offline": {*CORE, "offline"},
     "settings": set(),
     "logs": set(),
+    "early_end": set(),
     "configured": {*CORE, "settings"},
     "kafka": {"model", "settings", "kafka"},
     "serve": {"model", "table", "settings", "serve"},
@@ -33,7 +34,8 @@ _BELOW_THE_TOP = set(MAY_IMPORT)
 MAY_IMPORT |= {
     "app": _BELOW_THE_TOP,
     "worker": {*_BELOW_THE_TOP, "app"},
-    "cli": {*_BELOW_THE_TOP, "app", "worker", "cli"},
+    "demo": {*_BELOW_THE_TOP, "worker", "demo"},
+    "cli": {*_BELOW_THE_TOP, "app", "worker", "demo", "cli"},
 }
 
 #: Time comes in as an argument and results go out as values: neither is to be had here.

@@ -147,17 +147,25 @@ class TestByTheWallClock:
         assert minutes(merger, 1) == [(1, 1, 4)]
         assert minutes(merger, 1) == []
 
-    def test_a_partition_that_stays_silent_is_not_waited_for_long(self):
+    def test_one_that_was_never_heard_of_is_waited_for_longer(self):
         merger = by_wall(ticked(0, 1, people=2))
-        assert minutes(merger, 1 + 4.9 / 60) == []
-        assert minutes(merger, 1 + 5 / 60) == [(1, 1, 2)]
+        assert minutes(merger, 1) == []
+        assert minutes(merger, 1.98) == []
+        assert minutes(merger, 2) == [(1, 1, 2)]
+
+    def test_too_few_customers_of_a_part_of_the_partitions_are_no_version(self):
+        merger = by_wall(ticked(0, 1, people=1), last=Version(7, START))
+        assert minutes(merger, 1) == []
+        assert minutes(merger, 9) == []
+        merger.offer(ticked(1, 1), 1)
+        assert minutes(merger, 9) == [(8, 1, 2)]
 
     def test_one_that_is_behind_counts_as_it_last_was(self):
         merger = by_wall(ticked(0, 1, people=2), ticked(1, 1, people=3))
         assert minutes(merger, 1) == [(1, 1, 5)]
         merger.offer(ticked(0, 2, people=4), 2)
-        assert minutes(merger, 2) == []
-        assert minutes(merger, 3) == [(2, 2, 7)]
+        assert minutes(merger, 2 + 4.9 / 60) == []
+        assert minutes(merger, 2 + 5 / 60) == [(2, 2, 7)]
 
     def test_a_newer_report_takes_the_place_of_an_older_one(self):
         merger = by_wall(ticked(0, 1, people=2), ticked(0, 2, people=5), ticked(1, 2, people=1))
@@ -179,8 +187,13 @@ class TestByTheWallClock:
     def test_at_a_full_interval_too_few_customers_are_a_version(self):
         assert minutes(by_wall(ticked(0, 1), partitions=1), 1) == [(1, 1, 1)]
 
-    def test_another_merger_needs_nothing_but_what_comes(self):
-        assert by_wall(ticked(0, 1)).needed_from(1) == 1
+    def test_another_merger_needs_the_last_report_of_each(self):
+        merger = by_wall(ticked(0, 1), ticked(1, 1), ticked(0, 2))
+        assert merger.needed_from(3) == 1
+        other = Merger(RULES, MINUTELY, 2, Version(7, START + MINUTE))
+        other.offer(ticked(1, 1, people=5), 1)
+        other.offer(ticked(0, 2, people=3), 2)
+        assert minutes(other, 2 + 5 / 60) == [(8, 2, 8)]
 
 
 @pytest.mark.parametrize("clock", [DAILY, MINUTELY])
