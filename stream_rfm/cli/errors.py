@@ -31,6 +31,8 @@ EXPECTED = {
     "stream_rfm.kafka.declare.TopicsError": FAILED,
     "stream_rfm.kafka.orders_writer.OrdersWriterError": FAILED,
     "stream_rfm.stream.export.ExportError": FAILED,
+    "stream_rfm.table.restore.ChangelogError": FAILED,
+    "stream_rfm.demo.errors.DemoError": FAILED,
     "stream_rfm.client.subscriber.SubscriptionError": FAILED,
     "stream_rfm.client.reader.UnreadableError": FAILED,
 }

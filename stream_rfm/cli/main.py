@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from stream_rfm import __version__
+from stream_rfm.cli.demo import demo
 from stream_rfm.cli.errors import Commands
 from stream_rfm.cli.export import export
 from stream_rfm.cli.grid import app as grid
@@ -33,7 +34,7 @@ app.command()(watch)
 app.command()(lookup)
 app.command()(worker)
 app.command()(export)
-# TO COMPLETE, once its module is there: demo.
+app.command()(demo)
 app.add_typer(topics, name="topics")
 app.add_typer(grid, name="grid")
 app.add_typer(services, name="services")

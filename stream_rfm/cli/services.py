@@ -7,17 +7,17 @@ Standard output carries nothing but ``export`` lines, or JSON where that is aske
 from __future__ import annotations
 
 import json
-import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
 
 import typer
 
+from stream_rfm.cli.errors import say
+from stream_rfm.cli.exports import print_exports
 from stream_rfm.local.errors import ServiceError
 from stream_rfm.settings import SettingsError, load
 
@@ -66,10 +66,10 @@ def down(
 ) -> None:
     """End Kafka and Valkey and wait until they are gone; their data is kept for the next start."""
     with _supervisor(config) as supervisor:
-        _say("Ended." if supervisor.end() else "Nothing runs.")
+        say("Ended." if supervisor.end() else "Nothing runs.")
         if purge:
             supervisor.purge()
-            _say("Their data is removed.")
+            say("Their data is removed.")
 
 
 @app.command()
@@ -87,10 +87,10 @@ def status(
             typer.echo(json.dumps({"up": is_up, "services": [asdict(service) for service in found]}))
         else:
             for service in found:
-                _say(_line(service))
+                say(_line(service))
             endpoints = supervisor.endpoints()
             if is_up and endpoints:
-                _export(endpoints)
+                print_exports(endpoints.environment())
         raise typer.Exit(0 if is_up else 1)
 
 
@@ -103,10 +103,10 @@ def _supervisor(config: Path | None) -> Iterator[Supervisor]:
 
         yield Supervisor(load(config))
     except SettingsError as error:
-        _say(str(error))
+        say(str(error))
         raise typer.Exit(2) from None
     except ServiceError as error:
-        _say(str(error))
+        say(str(error))
         raise typer.Exit(1) from None
 
 
@@ -116,11 +116,11 @@ def _up(supervisor: Supervisor, config: Path | None, *, detach: bool) -> None:
     endpoints = supervisor.endpoints()
     supervisor.named.check()
     if endpoints is not None:
-        _say("Nothing to start: they run.")
-        _export(endpoints)
+        say("Nothing to start: they run.")
+        print_exports(endpoints.environment())
         return
     supervisor.fetch()
-    _say("Starting Kafka and Valkey …")
+    say("Starting Kafka and Valkey …")
     if not detach:
         supervisor.run(_export_until_told)
         return
@@ -128,21 +128,13 @@ def _up(supervisor: Supervisor, config: Path | None, *, detach: bool) -> None:
     endpoints = supervisor.endpoints()
     if endpoints is None:
         raise ServiceError(f"The services ended right after their start; see {supervisor.log}.")
-    _say("They run in the background: stream-rfm services down ends them.")
-    _export(endpoints)
+    say("They run in the background: stream-rfm services down ends them.")
+    print_exports(endpoints.environment())
 
 
 def _export_until_told(endpoints: Endpoints) -> None:
-    _export(endpoints)
-    _say("They run until Ctrl-C.")
-
-
-def _export(endpoints: Endpoints) -> None:
-    for name, value in endpoints.environment().items():
-        if "://" in value and urlsplit(value).password:
-            _say(f"{name} has a password and is not printed: it is what you set it to.")
-        else:
-            typer.echo(f"export {name}={shlex.quote(value)}")
+    print_exports(endpoints.environment())
+    say("They run until Ctrl-C.")
 
 
 def _line(service: ServiceStatus) -> str:
@@ -152,7 +144,3 @@ def _line(service: ServiceStatus) -> str:
     if service.address:
         return f"{service.name}: {state} at {service.address}, pid {service.pid}"
     return f"{service.name}: {state}"
-
-
-def _say(message: str) -> None:
-    typer.echo(message, err=True)

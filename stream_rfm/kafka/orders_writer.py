@@ -152,7 +152,7 @@ class OrdersWriter:
         await self.send_open()
         with self._failing_in_a_sentence():
             for sent in self._sent.values():
-                await asyncio.wait_for(sent, self._patience)
+                await self._acknowledged(sent)
         self._sent.clear()
 
     async def _append(self, partition: int, key: bytes | None, value: bytes) -> None:
@@ -169,10 +169,15 @@ class OrdersWriter:
         batch.close()
         with self._failing_in_a_sentence():
             if partition in self._sent:
-                await asyncio.wait_for(self._sent[partition], self._patience)
+                await self._acknowledged(self._sent[partition])
             sent = await self._producer.send_batch(batch, self._topic, partition=partition)
         sent.add_done_callback(_look_at)
         self._sent[partition] = sent
+
+    async def _acknowledged(self, sent: Future[Any]) -> None:
+        # Not wait_for(), which forgets that it was cancelled when the future is done in the same moment.
+        async with asyncio.timeout(self._patience):
+            await sent
 
     @contextmanager
     def _failing_in_a_sentence(self) -> Iterator[None]:

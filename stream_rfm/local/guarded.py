@@ -48,6 +48,11 @@ class GuardedProcess:
         """Whether the process has not ended; a paused one has not."""
         return self._guardian.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """The process' exit code, 128 and more for a signal, as in a shell; None while it runs."""
+        return self._guardian.poll()
+
     def send(self, number: signal.Signals) -> bool:
         """Send a signal to the process.
 

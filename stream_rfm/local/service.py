@@ -39,6 +39,8 @@ class Service(ABC):
         self.log = LogFile(self.folder / f"{self.name.lower()}.log")
         self._ports_are_fixed = ports_are_fixed
         self._process: GuardedProcess | None = None
+        #: How it ended when it was stopped or killed last, 128 and more for a signal, as in a shell.
+        self.exit_code: int | None = None
 
     @property
     @abstractmethod
@@ -144,7 +146,7 @@ class Service(ABC):
         self.begin_stop()
         if self._process is not None and not self._process.wait(seconds):
             self.kill()
-        self._process = None
+        self._ended()
 
     def kill(self) -> None:
         """End it at once with SIGKILL and wait until it is gone."""
@@ -152,7 +154,7 @@ class Service(ABC):
             return
         self._process.send(signal.SIGKILL)
         self._process.wait(self.start_seconds)
-        self._process = None
+        self._ended()
 
     def restart(self) -> None:
         """Stop it in good order and start it with the same data, on the same ports.
@@ -203,6 +205,11 @@ class Service(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _ended(self) -> None:
+        if self._process is not None:
+            self.exit_code = self._process.exit_code
+        self._process = None
 
     def _running_process(self) -> GuardedProcess:
         if self._process is None or not self._process.running:

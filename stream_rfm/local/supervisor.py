@@ -18,6 +18,7 @@ from stream_rfm.local.named import NamedServices
 from stream_rfm.local.ports import HOST, is_free
 from stream_rfm.local.service import Service
 from stream_rfm.local.services import Endpoints, LocalServices
+from stream_rfm.local.signals import ended_by
 from stream_rfm.local.state import ServicesState
 from stream_rfm.settings import Settings
 
@@ -91,7 +92,7 @@ class Supervisor:
             ServiceError: one cannot be started, or has ended by itself.
             KeyboardInterrupt: told to end before they were ready.
         """
-        with self._locked(), _ended_by(signal.SIGTERM, signal.SIGHUP):
+        with self._locked(), ended_by(signal.SIGTERM, signal.SIGHUP):
             before = ServicesState.load(self.folder)
             _outwait(before.services.values())
             services = self._services({name: port for name, port in before.ports.items() if is_free(port)})
@@ -177,15 +178,3 @@ def _outwait(services: Iterable[ProcessIdentity]) -> None:
     for service in services:
         if not service.wait_until_gone(_END_SECONDS):
             service.end(_END_SECONDS)
-
-
-@contextmanager
-def _ended_by(*signals: signal.Signals) -> Iterator[None]:
-    """Let these signals do what Ctrl-C does, but for those that nohup, say, made this process ignore."""
-    heeded = [each for each in signals if signal.getsignal(each) != signal.SIG_IGN]
-    before = {each: signal.signal(each, signal.default_int_handler) for each in heeded}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)

@@ -13,6 +13,7 @@ COMMANDS = [
     ["lookup"],
     ["worker"],
     ["export"],
+    ["demo"],
     ["topics", "create"],
     ["grid", "check"],
     ["grid", "show"],

@@ -116,6 +116,16 @@ def test_signal_to_a_service_that_has_ended_is_not_sent(service):
     assert not service.send(signal.SIGTERM)
 
 
+def test_exit_code_is_that_of_the_process(tmp_path, service):
+    assert service.exit_code is None
+    assert service.send(signal.SIGKILL)
+    assert service.wait(5)
+    assert service.exit_code == 128 + signal.SIGKILL
+    failed = GuardedProcess([sys.executable, "-c", "exit(3)"], folder=tmp_path, log=tmp_path / "log")
+    assert failed.wait(5)
+    assert failed.exit_code == 3
+
+
 def test_program_that_does_not_exist_is_named(tmp_path):
     with pytest.raises(ServiceError, match=r"no-such-program cannot be run: .*No such file"):
         GuardedProcess(["no-such-program"], folder=tmp_path, log=tmp_path / "log")
