@@ -58,7 +58,10 @@ LONG = {
 }
 
 #: Parts of which every module has a test of its own, in the same place.
-MIRRORED = ("model", "table", "intake", "offline", "configured")
+MIRRORED = (
+    *("settings", "logs", "configured", "model", "table", "intake", "offline"),
+    *("stream", "serve", "app", "worker"),
+)
 #: Modules that need none, with the reason.
 WITHOUT_TEST = {
     "stream_rfm.model.arrays": "names for types, and no code",

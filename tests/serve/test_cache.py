@@ -1,0 +1,225 @@
+"""The cache on a real Valkey: what it says is never older than what it said, and in the end it is whole."""
+
+import asyncio
+from contextlib import suppress
+
+import msgpack
+import numpy as np
+import pytest
+from redis import Redis
+
+from stream_rfm.local.valkey import ValkeyServer
+from stream_rfm.serve import cache as caching
+from stream_rfm.serve.cache import SegmentCache
+from stream_rfm.serve.marks import Watermark
+from stream_rfm.serve.metrics import Metrics
+from stream_rfm.settings import RedisSettings
+
+EVERYBODY = 1200
+
+
+class Shop:
+    """The state of a partition: a revision for each row, and who was erased."""
+
+    def __init__(self, cache, revision=1):
+        self.cache = cache
+        self.revisions = np.full(EVERYBODY, revision)
+        self.written = 0
+        self.commits = 0
+
+    def documents(self, rows):
+        self.written += len(rows)
+        return (
+            (b"c%d" % row, {"revision": int(self.revisions[row]), "segment": "s"}) for row in rows.tolist()
+        )
+
+    def everybody(self):
+        return np.arange(EVERYBODY)
+
+    def adopt(self, rows, held=None, *, replaces=False, erased=()):
+        self.cache.adopt(
+            1, self.documents, self.everybody, np.array(rows, np.int64), list(erased), held, replaces=replaces
+        )
+
+    def commit(self, rows, erased=()):
+        self.commits += 1
+        watermark = Watermark(1, 2, 3, self.commits, "shop")
+        self.cache.note(1, np.array(rows, np.int64), list(erased), watermark)
+
+    async def settled(self, seconds=10.0):
+        """Collect as the writer does, until nothing is left to be sent."""
+        async with asyncio.timeout(seconds):
+            while self.cache.has_more or self.cache._sends:
+                self.cache.collect()
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory):
+    with ValkeyServer(tmp_path_factory.mktemp("own-valkey")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis(valkey):
+    with Redis.from_url(valkey.url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+async def made(valkey, monkeypatch):
+    """Makes caches that run, of one deployment each."""
+    monkeypatch.setattr(caching, "_LOOK_SECONDS", 0.2)
+    running = []
+
+    def make(app_id="shop"):
+        settings = RedisSettings(url=valkey.url, timeout_seconds=0.3)
+        cache = SegmentCache(settings, app_id, Metrics(), lambda: None)
+        running.append((cache, asyncio.create_task(cache.run())))
+        return cache
+
+    yield make
+    for cache, task in running:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await cache.close()
+
+
+def held(redis):
+    keys = redis.keys("rfm:customer:*")
+    values = redis.mget(keys) if keys else []
+    rows = [int(key.removeprefix(b"rfm:customer:c")) for key in keys]
+    return {row: msgpack.unpackb(value) for row, value in zip(rows, values, strict=True)}
+
+
+def revisions(redis):
+    return {row: said["revision"] for row, said in held(redis).items()}
+
+
+async def test_customers_go_behind_the_commit_and_the_watermark_behind_them(made, redis):
+    shop = Shop(made())
+    shop.adopt([])
+    shop.commit([1, 2])
+    assert held(redis) == {}
+    await shop.settled()
+    assert held(redis) == {row: {"revision": 1, "segment": "s"} for row in (1, 2)}
+    assert msgpack.unpackb(redis.get("rfm:partition:1")) == {
+        "as_of": 1,
+        "committed_at": 2,
+        "quantiles_version": 3,
+        "offset": 1,
+        "app_id": "shop",
+    }
+
+
+async def test_older_revision_never_overwrites_a_newer_one(made, redis):
+    new, old = Shop(made(), revision=9), Shop(made(), revision=3)
+    for shop, rows in ((new, [1, 2]), (old, [2, 3])):
+        shop.adopt([])
+        shop.commit(rows)
+        await shop.settled()
+    assert revisions(redis) == {1: 9, 2: 9, 3: 3}
+    new.revisions[3] = 4
+    new.commit([3])
+    await new.settled()
+    assert revisions(redis)[3] == 4
+
+
+async def test_many_commits_are_one_write(made, redis):
+    shop = Shop(made())
+    shop.adopt([])
+    for revision in range(2, 50):
+        shop.revisions[:10] = revision
+        shop.commit(range(10))
+    await shop.settled()
+    assert revisions(redis) == dict.fromkeys(range(10), 49)
+    assert shop.written == 10
+
+
+async def test_erased_are_gone_and_may_come_again(made, redis):
+    shop = Shop(made(), revision=5)
+    shop.adopt([])
+    shop.commit([1, 2, 3])
+    await shop.settled()
+    shop.revisions[3] = 1
+    shop.commit([3], erased=[b"c2", b"c3"])
+    await shop.settled()
+    assert revisions(redis) == {1: 5, 3: 1}
+
+
+async def test_wiped_redis_is_written_anew_without_a_commit(made, redis):
+    shop = Shop(made())
+    shop.adopt([])
+    shop.commit([1])
+    await shop.settled()
+    redis.flushall()
+    async with asyncio.timeout(10):
+        while len(held(redis)) < EVERYBODY:
+            await shop.settled()
+            await asyncio.sleep(0.05)
+    assert redis.get("rfm:partition:1")
+
+
+async def test_outage_costs_nothing_but_time(made, redis, valkey, caplog):
+    cache = made()
+    shop = Shop(cache)
+    shop.adopt([])
+    valkey.pause()
+    try:
+        for revision in range(2, 200):
+            shop.revisions[:] = revision
+            shop.commit(range(EVERYBODY))
+            cache.collect()
+            await asyncio.sleep(0.005)
+        # What waits to be sent is bounded, the rest are marks.
+        assert len(cache._sends) <= 4
+        assert "redis is away; scoring goes on" in caplog.text
+    finally:
+        valkey.resume()
+    await shop.settled(20)
+    assert revisions(redis) == dict.fromkeys(range(EVERYBODY), 199)
+
+
+async def test_successor_relies_on_what_its_own_deployment_wrote(made, redis):
+    shop = Shop(made())
+    shop.adopt([])
+    shop.commit([1])
+    await shop.settled()
+    successor = made()
+    found = await successor.held(1)
+    assert (found.offset, found.app_id) == (1, "shop")
+    assert await successor.held(2) is None
+    shop = Shop(successor, revision=2)
+    shop.adopt([5], found, erased=[b"c1"])
+    shop.commits = 1
+    shop.commit([])
+    await shop.settled()
+    assert revisions(redis) == {5: 2}
+    assert shop.written == 1
+
+
+async def test_what_another_deployment_wrote_is_replaced_whatever_its_revisions(made, redis):
+    theirs = Shop(made("theirs"), revision=1000)
+    theirs.adopt([])
+    theirs.commit(range(3))
+    await theirs.settled()
+    ours = Shop(made(), revision=1)
+    ours.adopt(range(EVERYBODY), None, replaces=True)
+    ours.commit([])
+    await ours.settled()
+    assert set(revisions(redis).values()) == {1}
+    assert len(held(redis)) == EVERYBODY
+
+
+async def test_partition_that_was_let_go_is_not_written(made, redis):
+    cache = made()
+    shop = Shop(cache)
+    shop.adopt([])
+    shop.commit(range(10))
+    cache.release(1)
+    assert not cache.has_more
+    shop.commit([1])
+    await shop.settled()
+    assert held(redis) == {}

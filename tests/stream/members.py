@@ -1,0 +1,103 @@
+"""Members of a real consumer group, and the work that they commit."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from deployment import Deployment
+
+from stream_rfm.stream.committed import stable_offsets
+from stream_rfm.stream.offset_commit import Membership
+from stream_rfm.stream.transaction import Transactions, Work
+
+
+async def until(condition: Callable[[], Any], seconds: float = 20.0) -> bool:
+    """As :func:`broker.eventually`, but others go on meanwhile."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(0.02)
+    return True
+
+
+class Member:
+    """A consumer in the group of a deployment."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self._consumer = consumer
+
+    @property
+    def membership(self) -> Membership:
+        """Who it is, by now."""
+        coordinator = self._consumer._coordinator
+        return Membership(coordinator.generation, coordinator.member_id)
+
+    async def until_assigned(self) -> Membership:
+        """Wait until it has its partitions."""
+        assert await until(lambda: self._consumer.assignment() and self.membership.generation >= 0)
+        return self.membership
+
+
+@asynccontextmanager
+async def member_of(deployment: Deployment) -> AsyncIterator[Member]:
+    """Join the group; leave it at the end."""
+    async with AIOKafkaConsumer(
+        deployment.topics.orders.name,
+        bootstrap_servers=deployment.servers,
+        group_id=deployment.settings.app_id,
+        enable_auto_commit=False,
+        heartbeat_interval_ms=100,
+    ) as consumer:
+        member = Member(consumer)
+        await member.until_assigned()
+        yield member
+
+
+@asynccontextmanager
+async def transactions_of(deployment: Deployment, name: str = "test") -> AsyncIterator[Transactions]:
+    """What commits work in the name of a worker."""
+    settings = deployment.settings
+    transactions = Transactions(settings.kafka, settings.app_id, f"{settings.app_id}-{name}")
+    await transactions.start()
+    try:
+        yield transactions
+    finally:
+        await transactions.stop()
+
+
+def work_of(deployment: Deployment, *values: bytes, partition: int = 0, offset: int = 1) -> Work:
+    """Transitions with these values, and an offset of the orders that they follow from."""
+    topics = deployment.topics
+    work = Work()
+    work.put(topics.transitions.name, partition, [(b"c", value, []) for value in values])
+    work.offsets[topics.orders.name, partition] = offset
+    return work
+
+
+async def committed(deployment: Deployment) -> dict[int, int]:
+    """The offsets of orders that the group has committed, by partition."""
+    settings, orders = deployment.settings, deployment.topics.orders
+    places = [(orders.name, number) for number in range(orders.partitions)]
+    found = await asyncio.to_thread(stable_offsets, settings.kafka, settings.app_id, places)
+    return {number: offset for (_, number), offset in found.items()}
+
+
+async def values_in(deployment: Deployment, topic: str, partition: int = 0) -> list[bytes]:
+    """The committed values of a partition."""
+    place = TopicPartition(topic, partition)
+    async with AIOKafkaConsumer(
+        bootstrap_servers=deployment.servers, isolation_level="read_committed", enable_auto_commit=False
+    ) as consumer:
+        consumer.assign([place])
+        await consumer.seek_to_beginning(place)
+        end = (await consumer.end_offsets([place]))[place]
+        found = []
+        while await consumer.position(place) < end:
+            found += [record.value for record in (await consumer.getmany(timeout_ms=100)).get(place, [])]
+    return found

@@ -1,0 +1,87 @@
+"""What an export refuses; what it writes is compared with a replay in ``tests/e2e``."""
+
+import pytest
+from members import member_of
+from parts import day, heartbeat, order, parts_of
+
+from stream_rfm.model import instant
+from stream_rfm.settings import SettingsError
+from stream_rfm.stream.export import Export, ExportError
+
+FIRST_DAY = [order(0, "c-a"), heartbeat(1, day(1))]
+#: What the first day looked like does not follow from what is known after the second.
+SECOND_DAY = [
+    order(2, "c-b", ts=day(1.5)),
+    order(3, "c-a", type="cancel", order_id="o0", ts=day(1.7)),
+    heartbeat(4, day(2)),
+]
+
+
+@pytest.fixture
+async def score(declared, monkeypatch):
+    """Counts what it is given in one go, in the first partition; nothing happens in the others."""
+    monkeypatch.setenv("STREAM_RFM_CLOCK", "event")
+    monkeypatch.setenv("STREAM_RFM_MIN_CUSTOMERS", "1")
+    async with member_of(declared) as member, parts_of(declared.settings) as parts:
+        await parts.take_over(member.membership, 0, 1, 2, merge=True)
+
+        async def scored(run):
+            await parts.count(member.membership, 0, *run)
+            for number in (1, 2):
+                await parts.count(member.membership, number, run[-1])
+            while parts.writer._has_work():
+                await parts.count(member.membership, 0)
+
+        yield scored
+
+
+@pytest.fixture
+async def scored(declared, score):
+    """A deployment of which two days have been scored, one after the other."""
+    await score(FIRST_DAY)
+    await score(SECOND_DAY)
+    return declared
+
+
+async def export(deployment, tmp_path, as_of=None, seconds=20.0):
+    out = tmp_path / "export.csv"
+    said = []
+    instant_ = None if as_of is None else instant.parse(as_of)
+    version, count = await Export(deployment.settings).run(out, instant_, seconds, said.append)
+    rows = [line.split(",") for line in out.read_text().splitlines()[1:]]
+    assert len(rows) == count
+    return version.number, {row[0]: int(row[2]) for row in rows}
+
+
+async def test_it_is_as_of_the_version_asked_for_or_of_the_latest(scored, tmp_path):
+    assert await export(scored, tmp_path, day(1)) == (1, {"c-a": 1})
+    assert await export(scored, tmp_path, day(2)) == (2, {"c-a": 0, "c-b": 1})
+    assert await export(scored, tmp_path) == (2, {"c-a": 0, "c-b": 1})
+
+
+async def test_what_came_later_is_not_in_it_though_it_was_there_already(declared, score, tmp_path):
+    await score([*FIRST_DAY, *SECOND_DAY])
+    assert await export(declared, tmp_path, day(1)) == (1, {"c-a": 1})
+    assert await export(declared, tmp_path, day(2)) == (2, {"c-a": 0, "c-b": 1})
+
+
+async def test_instant_that_nobody_is_scored_as_of_is_refused_with_the_nearest(scored, tmp_path):
+    with pytest.raises(SettingsError) as failure:
+        await export(scored, tmp_path, day(1.5))
+    assert day(1) in str(failure.value)
+    assert day(2) in str(failure.value)
+
+
+async def test_partitions_that_did_not_get_there_are_named(scored, tmp_path):
+    with pytest.raises(ExportError, match=r"Partitions 0, 1, 2 have not been scored as of .* within 0.1 s"):
+        await export(scored, tmp_path, day(3), 0.1)
+
+
+async def test_topics_without_anything_are_waited_for_in_vain(declared, tmp_path):
+    with pytest.raises(ExportError, match=r"0, 1, 2 have not been scored within 0.1 s: does a worker"):
+        await export(declared, tmp_path, None, 0.1)
+
+
+async def test_version_that_is_published_no_more_is_said(scored, tmp_path):
+    with pytest.raises(ExportError, match="not published any more"):
+        await export(scored, tmp_path, "2024-06-01T00:00:00Z")

@@ -1,0 +1,108 @@
+import json
+
+import numpy as np
+import pytest
+from events import DAY, START, cancel, enquiry, erase, order, refund
+from parts import Record
+from scorer import CUTS, Scorer, ruled
+
+from schemas import validator
+from stream_rfm.model import instant
+from stream_rfm.model.order import Reason, Rejected
+from stream_rfm.model.version import Version
+from stream_rfm.stream.publication import Publication, dead_letter, living, segment_documents
+
+HISTORY = [
+    order("c1", "a", 0),
+    order("kunde-\N{LATIN SMALL LETTER U WITH DIAERESIS}", "b", 1, 40),
+    order("c1", "c", 2, 80),
+    refund("c1", "c", 3, 70, "r"),
+    enquiry("c3", 4),
+    cancel("c1", "a", 5),
+    order("c4", "d", 6),
+    erase("c4", 7),
+]
+
+
+@pytest.fixture
+def scorer():
+    made = Scorer(ruled(30 * DAY, 7 * DAY))
+    made.count(HISTORY)
+    made.rescore(after=40 * DAY)
+    return made
+
+
+@pytest.fixture
+def publication(scorer):
+    return Publication(scorer.rules, "shop")
+
+
+def transitions(publication, scorer, at=START):
+    return [message for moves in scorer.changes.moves for message in publication.transitions(moves, at)]
+
+
+def test_transitions_are_cloud_events_in_binary_mode(publication, scorer):
+    messages = transitions(publication, scorer, START + DAY)
+    assert len(messages) > len(HISTORY)
+    for key, value, headers in messages:
+        document = json.loads(value)
+        validator("transition.v1").validate(document)
+        said = {name: text.decode() for name, text in headers}
+        assert said == {
+            "ce_specversion": "1.0",
+            "ce_type": "stream-rfm.segment.transition.v1",
+            "ce_source": "/stream-rfm/shop",
+            "ce_id": said["ce_id"],
+            "ce_time": document["effective_at"],
+            "ce_subject": document["customer_id"],
+            "content-type": "application/json",
+        }
+        assert key.decode() == document["customer_id"]
+        assert document["detected_at"] == instant.iso(START + DAY)
+
+
+def test_event_is_the_same_however_often_it_is_produced_and_none_is_like_another(publication, scorer):
+    def ids(at):
+        return [dict(headers)["ce_id"] for _, _, headers in transitions(publication, scorer, at)]
+
+    assert ids(START) == ids(START + DAY)
+    assert len(set(ids(START))) == len(ids(START))
+
+
+def test_segments_are_what_the_cache_gets_with_times_for_people(publication, scorer):
+    rows = living(scorer.store, np.arange(scorer.store.customers.count))
+    published = {key: json.loads(value) for key, value, _ in publication.segments(scorer.store, rows, 5)}
+    cached = dict(segment_documents(scorer.store, rows, 5))
+    assert published.keys() == cached.keys() == {event.customer_id.encode() for event in HISTORY} - {b"c4"}
+    for key, document in published.items():
+        validator("segment.v1").validate(document)
+        assert document.pop("customer_id").encode() == key
+        assert instant.parse(document.pop("scored_at")) // 1000 == cached[key].pop("scored_at")
+        assert document == cached[key]
+        assert document["partition"] == 5
+
+
+def test_erased_are_tombstones_and_nobody_lives_in_their_rows(publication, scorer):
+    assert scorer.changes.erased == [b"c4"]
+    assert list(publication.erased([b"c4"])) == [(b"c4", None, [])]
+    assert living(scorer.store, np.empty(0, np.int64)).tolist() == []
+
+
+def test_versions_are_keyed_by_their_number(publication):
+    key, value, headers = publication.version(Version(12, START, 9, CUTS))
+    assert (key, headers) == (b"12", [("content-type", b"application/json")])
+    validator("quantiles.v1").validate(json.loads(value))
+
+
+@pytest.mark.parametrize("headers", [(), (("reason", b"mine"), ("x", b"\xff"))])
+def test_dead_letter_is_the_untouched_record_with_where_it_was_and_why(headers):
+    record = Record(17, b"\xff", b"\x00{", headers)
+    key, value, said = dead_letter("orders", 3, record, Rejected(Reason.INVALID_ID, "d" * 900))
+    assert (key, value, tuple(said[: len(headers)])) == (b"\xff", b"\x00{", headers)
+    assert said[len(headers) :] == [
+        ("reason", b"invalid-id"),
+        ("detail", b"d" * 500),
+        ("topic", b"orders"),
+        ("partition", b"3"),
+        ("offset", b"17"),
+    ]

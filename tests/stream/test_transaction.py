@@ -1,0 +1,97 @@
+import asyncio
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from members import committed, member_of, transactions_of, values_in, work_of
+
+from stream_rfm.stream.transaction import NotCommittedError, Work
+
+
+@pytest.fixture
+async def member(declared):
+    async with member_of(declared) as joined:
+        yield joined.membership
+
+
+async def test_all_that_work_holds_is_there_in_its_order_and_the_ends_are_told(declared, member):
+    topics = declared.topics
+    work = work_of(declared, b"1", b"2", b"3")
+    work.put(topics.segments.name, 1, [(b"c", None, []), (b"c", b"s", [("content-type", b"x")])])
+    work.put(topics.dead_letters.name, 1, [(None, b"t", [])])
+    work.put(topics.changelog.name, 2, [])
+    async with transactions_of(declared) as transactions:
+        ends = await transactions.commit(work, member)
+        assert ends == {
+            (topics.transitions.name, 0): 3,
+            (topics.segments.name, 1): 2,
+            (topics.dead_letters.name, 1): 1,
+        }
+        again = await transactions.commit(work_of(declared, b"4"), member)
+    # A transaction's marker takes an offset of its own.
+    assert again == {(topics.transitions.name, 0): 5}
+    assert await values_in(declared, topics.transitions.name) == [b"1", b"2", b"3", b"4"]
+    assert await values_in(declared, topics.segments.name, 1) == [None, b"s"]
+    assert await values_in(declared, topics.dead_letters.name, 1) == [b"t"]
+
+
+async def test_offsets_alone_are_committed(declared, member):
+    async with transactions_of(declared) as transactions:
+        assert await transactions.commit(Work(offsets={(declared.topics.orders.name, 1): 8}), member) == {}
+    assert await committed(declared) == {1: 8}
+
+
+async def test_work_of_many_batches_is_one_transaction(declared, member):
+    values = [bytes([number]) * 100_000 for number in range(40)]
+    large = b"x" * 3_000_000
+    work = work_of(declared, *values)
+    work.put(declared.topics.changelog.name, 0, [(b"c", large, []), (b"c", b"small", []), (b"c", large, [])])
+    async with transactions_of(declared) as transactions:
+        ends = await transactions.commit(work, member)
+        assert ends[declared.topics.transitions.name, 0] == 40
+        assert ends[declared.topics.changelog.name, 0] == 3
+    assert await values_in(declared, declared.topics.transitions.name) == values
+    assert await values_in(declared, declared.topics.changelog.name) == [large, b"small", large]
+
+
+async def test_what_cannot_be_written_whole_is_not_written_at_all(declared, member):
+    work = work_of(declared, b"in it", offset=3)
+    work.put("no-such-topic", 0, [(b"c", b"nowhere", [])])
+    async with transactions_of(declared) as transactions:
+        with pytest.raises(NotCommittedError) as failure:
+            await transactions.commit(work, member)
+        assert not failure.value.fenced
+        await transactions.renew()
+        await transactions.commit(work_of(declared, b"next", offset=4), member)
+    assert await values_in(declared, declared.topics.transitions.name) == [b"next"]
+    assert await committed(declared) == {0: 4}
+
+
+async def test_zombie_of_the_same_name_is_fenced(declared, member):
+    async with transactions_of(declared) as zombie:
+        await zombie.commit(work_of(declared, b"1"), member)
+        async with transactions_of(declared) as successor:
+            with pytest.raises(NotCommittedError):
+                await zombie.commit(work_of(declared, b"zombie", offset=9), member)
+            await successor.commit(work_of(declared, b"2", offset=2), member)
+    assert await values_in(declared, declared.topics.transitions.name) == [b"1", b"2"]
+    assert await committed(declared) == {0: 2}
+
+
+async def test_what_a_killed_worker_left_open_is_aborted_by_the_next_of_its_name(declared, member):
+    name = f"{declared.settings.app_id}-test"
+    killed = AIOKafkaProducer(bootstrap_servers=declared.servers, transactional_id=name)
+    await killed.start()
+    await killed.begin_transaction()
+    await killed.send_and_wait(declared.topics.transitions.name, b"half", partition=0)
+    async with transactions_of(declared) as transactions:
+        await transactions.commit(work_of(declared, b"whole"), member)
+        assert await values_in(declared, declared.topics.transitions.name) == [b"whole"]
+    await asyncio.wait_for(killed._sender.close(), 5)
+    await killed.client.close()
+
+
+async def test_stopped_producer_commits_nothing(declared, member):
+    async with transactions_of(declared) as transactions:
+        pass
+    with pytest.raises(NotCommittedError, match="stopped"):
+        await transactions.commit(work_of(declared, b"late"), member)

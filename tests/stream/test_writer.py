@@ -1,0 +1,142 @@
+"""Everything that a cycle does is there after its commit, or nothing is."""
+
+import asyncio
+import json
+
+import pytest
+from members import committed, member_of, until, values_in
+from parts import Record, day, heartbeat, order, parts_of
+
+from stream_rfm.stream import writer as writing
+from stream_rfm.stream.edges import edges
+from stream_rfm.stream.offset_commit import Membership
+
+
+@pytest.fixture
+async def member(declared):
+    async with member_of(declared) as joined:
+        yield joined.membership
+
+
+@pytest.fixture
+async def parts(declared, member, monkeypatch):
+    monkeypatch.setenv("STREAM_RFM_CLOCK", "event")
+    monkeypatch.setenv("STREAM_RFM_MIN_CUSTOMERS", "1")
+    async with parts_of(declared.settings) as made:
+        await made.take_over(member, 0, 1, 2, merge=True)
+        yield made
+
+
+async def test_orders_wait_for_the_first_version_on_which_all_agree(parts, declared, member):
+    await parts.count(member, 0, order(0, "c-a"))
+    await parts.count(member, 1, order(0, "c-b"))
+    assert await values_in(declared, declared.topics.quantiles.name) == []
+    await parts.count(member, 2, heartbeat(0, day(1)))
+    [first] = await values_in(declared, declared.topics.quantiles.name)
+    assert (json.loads(first)["version"], json.loads(first)["as_of"]) == (0, day(0))
+
+
+async def test_cycle_commits_transitions_segments_state_offsets_and_dead_letters(parts, declared, member):
+    topics = declared.topics
+    await parts.count(
+        member, 0, order(0, "c-a"), Record(1, b"c-x", b"{"), order(2, "c-a"), heartbeat(3, day(1))
+    )
+    for number in (1, 2):
+        await parts.count(member, number, heartbeat(0, day(1)))
+    while parts.writer._has_work():
+        await parts.count(member, 0)
+    [entered, scored] = map(json.loads, await values_in(declared, topics.transitions.name))
+    assert (entered["customer_id"], entered["to"], entered["order_id"]) == ("c-a", "unscored", "o0")
+    assert (scored["from"], scored["sequence"], scored["quantiles_version"]) == ("unscored", 2, 1)
+    segments = await values_in(declared, topics.segments.name)
+    assert json.loads(segments[-1])["segment"] == scored["to"]
+    assert await values_in(declared, topics.dead_letters.name) == [b"{"]
+    assert await committed(declared) == {0: 4, 1: 1, 2: 1}
+    assert parts.value("stream_rfm_order_events_total", type="order") == 2
+    assert parts.value("stream_rfm_dead_letters_total", reason="invalid-document") == 1
+    assert [lane.changelog_end for lane in parts.lanes.values()] == [
+        edge for _, edge in sorted((await changelog_ends(parts)).items())
+    ]
+
+
+async def changelog_ends(parts):
+    return (await edges(parts.settings.kafka, parts.topics.changelog.name, [0, 1, 2]))[1]
+
+
+async def test_failed_transaction_leaves_nothing_and_is_told(parts, declared, member):
+    await parts.count(member, 0, order(0, "c-a"))
+    stranger = Membership(member.generation, "somebody-else")
+    parts.writer.member = stranger
+    parts.writer.take_orders(1, [order(0, "c-b")], stranger.generation)
+    await parts.writer._cycle(stranger)
+    assert parts.failures == 1
+    assert parts.writer.member is None
+    assert parts.value("stream_rfm_commits_total", result="aborted") == 1
+    assert 1 not in await committed(declared)
+    # What is read before the state has been read back counts for nothing.
+    parts.writer.take_orders(1, [order(0, "c-b")], member.generation)
+    assert not parts.writer._has_work()
+
+
+@pytest.mark.parametrize("nobody", [Membership(), Membership(3, ""), Membership(-1, "m")])
+async def test_nobody_in_particular_may_not_write(parts, nobody):
+    with pytest.raises(ValueError, match="not fenced"):
+        parts.writer.join(nobody)
+
+
+async def test_records_of_another_generation_or_partition_are_left_to_their_owner(parts, member):
+    parts.writer.take_orders(0, [order(0, "c-a")], member.generation - 1)
+    parts.writer.take_orders(7, [order(0, "c-a")], member.generation)
+    parts.writer.take_reports([Record(0, b"0", b"\xc1")], member.generation - 1)
+    assert not any(lane.waiting_events for lane in parts.lanes.values())
+    assert not parts.merging.has_news
+
+
+async def test_partition_that_is_far_ahead_is_held_back_and_goes_on(parts, member, monkeypatch):
+    monkeypatch.setattr(writing, "MOST_WAITING", 10)
+    for first in (0, 6):
+        parts.writer.take_orders(0, [order(first + n, "c-a") for n in range(6)], member.generation)
+    assert parts.paused == [0]
+    assert parts.resumed == []
+    for number in (1, 2):
+        parts.writer.take_orders(number, [heartbeat(0, day(1))], member.generation)
+    while parts.writer._has_work():
+        await parts.count(member, 0)
+    assert parts.resumed == [0]
+
+
+async def test_end_waits_for_the_transaction_in_flight(parts, declared, member, monkeypatch):
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    commit = parts.transactions.commit
+
+    async def slow(work, of):
+        begun.set()
+        await go_on.wait()
+        return await commit(work, of)
+
+    monkeypatch.setattr(parts.transactions, "commit", slow)
+    await parts.writer.start()
+    try:
+        parts.writer.take_orders(0, [order(0, "c-a")], member.generation)
+        await asyncio.wait_for(begun.wait(), 10)
+        ending = asyncio.create_task(parts.writer.finish())
+        await asyncio.sleep(0.1)
+        assert not ending.done()
+        go_on.set()
+        await asyncio.wait_for(ending, 10)
+        parts.writer.take_orders(1, [order(0, "c-b")], member.generation)
+        assert not parts.writer._has_work()
+    finally:
+        await parts.writer.stop()
+    assert 0 in await committed(declared)
+
+
+async def test_service_commits_by_itself_what_it_is_given(parts, declared, member):
+    await parts.writer.start()
+    try:
+        for number in range(3):
+            parts.writer.take_orders(number, [heartbeat(0, day(1))], member.generation)
+        assert await until(lambda: parts.versions.latest and parts.versions.latest.number == 1)
+    finally:
+        await parts.writer.stop()
+    assert len(await values_in(declared, declared.topics.quantiles.name)) == 2

@@ -1,0 +1,70 @@
+"""What a worker refuses to start with; what it does once it runs is in ``tests/e2e``."""
+
+import json
+
+import pytest
+from broker import Message, eventually, write
+from workers import Worker
+
+from stream_rfm.kafka.declare import declare
+
+
+def refusal(tmp_path, environment):
+    """What a worker says that does not start: one sentence on standard error, and exit code 2."""
+    with Worker(tmp_path / "worker", environment) as worker:
+        assert worker.process.wait(30) == 2
+        [sentence] = worker.said.splitlines()
+        return sentence
+
+
+@pytest.mark.usefixtures("deployment")
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("STREAM_RFM_LEVELS", "eleven", "STREAM_RFM_LEVELS "),
+        ("STREAM_RFM_LEVEL", "5", "did you mean STREAM_RFM_LEVELS?"),
+        ("STREAM_RFM_GRID", "no-such-grid", "STREAM_RFM_GRID: "),
+        ("STREAM_RFM_QUANTILES", "fixed", "STREAM_RFM_QUANTILES: "),
+        ("STREAM_RFM_RATES__USD", "cheap", "STREAM_RFM_RATES__USD must be a decimal number"),
+    ],
+)
+def test_wrong_setting_is_said_in_a_sentence(tmp_path, name, value, said):
+    assert said in refusal(tmp_path, {name: value})
+
+
+@pytest.mark.usefixtures("deployment")
+@pytest.mark.parametrize(
+    "content", ["levels = 5\n", "levels = [", "\x00"], ids=["incomplete", "no-toml", "binary"]
+)
+def test_wrong_grid_file_is_named(tmp_path, content):
+    grid = tmp_path / "grid.toml"
+    grid.write_text(content)
+    sentence = refusal(tmp_path, {"STREAM_RFM_GRID": str(grid)})
+    assert sentence.startswith("STREAM_RFM_GRID: ")
+    assert str(grid) in sentence
+
+
+def test_topics_with_other_partitions_are_refused(deployment, tmp_path):
+    declare(deployment.settings)
+    with Worker(tmp_path / "worker", {"STREAM_RFM_TOPICS__PARTITIONS": "4"}) as worker:
+        assert worker.process.wait(30) == 2
+        last = worker.said.splitlines()[-1]
+        assert deployment.topics.orders.name in last
+        assert "STREAM_RFM_TOPICS__PARTITIONS" in last
+        assert "Traceback" not in worker.said
+
+
+def test_state_made_by_other_rules_is_refused(deployment, tmp_path, monkeypatch):
+    monkeypatch.setenv("STREAM_RFM_RESCORE_SECONDS", "1")
+    monkeypatch.setenv("STREAM_RFM_MIN_CUSTOMERS", "1")
+    with Worker(tmp_path / "first") as worker:
+        worker.wait_until_ready()
+        order = {"customer_id": "c-1", "order_id": "o-1", "amount": "1", "ts": "2025-01-01T00:00:00Z"}
+        write(
+            deployment.servers, deployment.topics.orders.name, [Message(b"c-1", json.dumps(order).encode())]
+        )
+        assert eventually(lambda: worker.metric("stream_rfm_order_events_total") == 1)
+        assert worker.end() == 0
+    with Worker(tmp_path / "other", {"STREAM_RFM_LEVELS": "3"}) as worker:
+        assert worker.process.wait(30) == 2
+        assert worker.said.splitlines()[-1].startswith("The state was made by other rules")
