@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix bench lock clean
+.PHONY: help setup demo test check fix chaos bench lock clean
 
 help: ## what each command does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ check: $(READY) ## format, lint, types, architecture
 fix: $(READY) ## format, and repair what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+chaos: $(READY) ## kill, freeze and wipe everything while orders come in, then check what came out
+	$(BIN)/python tests/chaos/run.py $(ARGS)
 
 bench: $(READY) ## measure, beside a peer in the same run
 	$(BIN)/python benchmarks/throughput.py $(ARGS)
