@@ -19,7 +19,9 @@ RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
 
 FROM python:3.12-slim
 COPY --from=build /opt/stream-rfm /opt/stream-rfm
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin stream-rfm
+# The folder is where snapshots go; a volume that is mounted there gets its owner.
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin stream-rfm \
+    && install --directory --owner stream-rfm --mode 0700 /var/lib/stream-rfm
 ENV PATH=/opt/stream-rfm/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     STREAM_RFM_METRICS_PORT=9464

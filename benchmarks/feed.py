@@ -14,14 +14,21 @@ from stream_rfm.model import instant
 BATCH_BYTES = 900_000
 
 
-def orders(count: int, customers: int, until: int, seed: int = 1) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and JSON values of orders, uniform over customers, over the last thirty days up to an instant."""
+def orders(
+    count: int, customers: int, until: int, seed: int = 1, *, each: bool = False
+) -> Iterator[tuple[bytes, bytes]]:
+    """Keys and JSON values of orders, uniform over customers, over the last thirty days up to an instant.
+
+    With ``each`` every customer orders once before that.
+    """
     random = np.random.default_rng(seed)
     start = until - 30 * instant.DAY
     step = 30 * instant.DAY // count
     for low in range(0, count, 100_000):
         size = min(100_000, count - low)
-        who = random.integers(0, customers, size).tolist()
+        numbers = np.arange(low, low + size)
+        anybody = random.integers(0, customers, size)
+        who = np.where(each & (numbers < customers), numbers, anybody).tolist()
         amount = np.round(random.lognormal(3, 1, size), 2).tolist()
         for i in range(size):
             at = instant.iso((start + (low + i) * step) // instant.SECOND * instant.SECOND)
@@ -44,7 +51,14 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 
 async def fill(
-    bootstrap_servers: str, topic: str, partitions: int, count: int, customers: int, until: int
+    bootstrap_servers: str,
+    topic: str,
+    partitions: int,
+    count: int,
+    customers: int,
+    until: int,
+    *,
+    each: bool = False,
 ) -> None:
     """Write orders into a topic."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, max_batch_size=BATCH_BYTES, acks="all")
@@ -52,7 +66,7 @@ async def fill(
     places: dict[bytes, int] = {}
     batches = {number: producer.create_batch() for number in range(partitions)}
     try:
-        for key, value in orders(count, customers, until):
+        for key, value in orders(count, customers, until, each=each):
             number = places.get(key)
             if number is None:
                 number = places[key] = partition_of(key, partitions)
@@ -68,6 +82,6 @@ async def fill(
         await producer.stop()
 
 
-def run(*arguments: object) -> None:
+def run(*arguments: object, each: bool = False) -> None:
     """As :func:`fill`, without an event loop of one's own."""
-    asyncio.run(fill(*arguments))  # type: ignore[arg-type]
+    asyncio.run(fill(*arguments, each=each))  # type: ignore[arg-type]

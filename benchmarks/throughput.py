@@ -39,7 +39,7 @@ def main() -> None:
         for service in (services.kafka, services.valkey):
             _pin(service.pid, theirs)
         for run in range(options.runs):
-            environment = _environment(services.endpoints, f"bench{run}-", options.partitions)
+            environment = _environment(services.endpoints, f"bench{run}-", options.partitions, folder)
             _declare(environment)
             print(
                 f"run {run + 1}: filling {options.orders:,} orders of {options.customers:,} customers",
@@ -73,7 +73,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _environment(endpoints: object, prefix: str, partitions: int) -> dict[str, str]:
+def _environment(endpoints: object, prefix: str, partitions: int, folder: str) -> dict[str, str]:
     return {
         **{key: value for key, value in os.environ.items() if not key.startswith("STREAM_RFM_")},
         **endpoints.environment(),
@@ -81,6 +81,8 @@ def _environment(endpoints: object, prefix: str, partitions: int) -> dict[str, s
         "STREAM_RFM_TOPICS__PARTITIONS": str(partitions),
         "STREAM_RFM_APP_ID": f"{prefix}app",
         "STREAM_RFM_METRICS_PORT": "0",
+        # Snapshots are written as in production, but where they are thrown away.
+        "STREAM_RFM_DATA_DIR": folder,
     }
 
 

@@ -32,12 +32,15 @@ from stream_rfm.stream.gathering import Gathering
 from stream_rfm.stream.merging import Merging
 from stream_rfm.stream.publication import Publication
 from stream_rfm.stream.recovery import StateRecovery, StateTables
+from stream_rfm.stream.snapshot_writing import SnapshotWriting
+from stream_rfm.stream.snapshots import Snapshots
 from stream_rfm.stream.takeover import Takeover
 from stream_rfm.stream.transaction import Transactions
 from stream_rfm.stream.transport import BatchConsumer, transport_of
 from stream_rfm.stream.version_follower import VersionFollower
 from stream_rfm.stream.version_log import VersionLog
 from stream_rfm.stream.writer import Writer
+from stream_rfm.table.partition import Partition
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +107,8 @@ def create_app(settings: Settings) -> ScorerApp:
     follower = VersionFollower(
         settings.kafka, topics.quantiles.name, writer.take_version, from_latest=not clock.waits
     )
+    fingerprint = Partition(0, rules, clock).fingerprint
+    snapshots = _snapshots(settings, topics, fingerprint, metrics)
     takeover = Takeover(
         settings=settings,
         rules=rules,
@@ -114,10 +119,11 @@ def create_app(settings: Settings) -> ScorerApp:
         merging=merging,
         cache=cache,
         metrics=metrics,
+        snapshots=snapshots,
     )
 
     _wire_faust(app, topics, takeover, transactions)
-    _wire_metrics(app, metrics, topics)
+    _wire_metrics(app, metrics, topics, snapshots)
     app.metrics = metrics
     app.health = HealthServer(settings, metrics, lambda: writer.member is not None)
     app.scorer_services = (
@@ -125,10 +131,32 @@ def create_app(settings: Settings) -> ScorerApp:
         Background("transactions", transactions.start, transactions.stop),
         Background("cache", run=cache.run, stop=cache.close),
         follower,
+        # Stopped when the writer has stopped: what it left is what is kept.
+        *_writing(snapshots, writer, settings),
         writer,
     )
     _declare_agents(app, topics)
     return app
+
+
+def _snapshots(settings: Settings, topics: Topics, fingerprint: str, metrics: Metrics) -> Snapshots | None:
+    if not settings.snapshot_seconds:
+        return None
+    return Snapshots(
+        kafka=settings.kafka,
+        app_id=settings.app_id,
+        topic=topics.changelog.name,
+        fingerprint=fingerprint,
+        data_dir=settings.data_dir,
+        metrics=metrics,
+    )
+
+
+def _writing(snapshots: Snapshots | None, writer: Writer, settings: Settings) -> list[ServiceT]:
+    if snapshots is None:
+        return []
+    writing = SnapshotWriting(snapshots, writer, settings.snapshot_seconds)
+    return [Background("snapshots", run=writing.run, stop=writing.stop)]
 
 
 def _faust_app(settings: Settings) -> ScorerApp:
@@ -197,7 +225,7 @@ def _wire_faust(app: ScorerApp, topics: Topics, takeover: Takeover, transactions
         await writer.finish()
 
 
-def _wire_metrics(app: ScorerApp, metrics: Metrics, topics: Topics) -> None:
+def _wire_metrics(app: ScorerApp, metrics: Metrics, topics: Topics, snapshots: Snapshots | None) -> None:
     def facts() -> Iterable[PartitionFacts]:
         for number, lane in sorted(app.writer.lanes.items()):
             end = None
@@ -209,6 +237,7 @@ def _wire_metrics(app: ScorerApp, metrics: Metrics, topics: Topics) -> None:
                 customers=lane.partition.store.customers.count,
                 memory=lane.partition.store.nbytes,
                 waiting=lane.partition.waiting,
+                snapshot_age=None if snapshots is None else snapshots.age(number),
             )
 
     metrics.partitions.source = facts

@@ -114,6 +114,7 @@ class Settings(BaseSettings):
     rescore_event_seconds: Positive = 86_400
     commit_ms: Annotated[int, Field(ge=0, le=60_000)] = 50
     shutdown_seconds: Seconds = 20
+    snapshot_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 60
 
     metrics_host: str = "127.0.0.1"
     metrics_port: Port = 9464

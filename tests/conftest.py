@@ -6,6 +6,7 @@ import os
 import uuid
 from collections.abc import Iterator
 
+import hypothesis  # noqa: F401 - or its plugin imports it in the summary, at which CPython 3.11 may stumble
 import pytest
 from deployment import Deployment
 from redis import Redis

@@ -26,6 +26,8 @@ _RULES: dict[str, Any] = {
     "min_customers": 100,
     "dedupe_days": 7,
     "commit_ms": 50,
+    # A run's state is of no use to the next one.
+    "snapshot_seconds": 0,
 }
 _PARTITIONS = 8
 #: Without these no other command finds a run.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -69,6 +69,8 @@ class Transition:
         after: how the customer stands, ``None`` when erased.
         quantiles_version: the version scored with.
         effective_at: the instant that the change holds from.
+        revision: what tells it from a transition of a customer of the same name who was erased; known where
+            the transition is made, and not published.
     """
 
     customer_id: str
@@ -81,11 +83,13 @@ class Transition:
     after: Standing | None
     quantiles_version: int
     effective_at: int
+    revision: int = field(default=0, compare=False)
 
     @property
     def event_id(self) -> str:
         """The same however often the event is produced, and different for every other one."""
-        said = f"{self.customer_id}\0{self.sequence}\0{self.effective_at}\0{self.cause}\0{self.order_id}"
+        facts = (self.customer_id, self.sequence, self.revision, self.effective_at, self.cause, self.order_id)
+        said = "\0".join(map(str, facts))
         return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
 
 

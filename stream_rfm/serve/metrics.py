@@ -48,6 +48,7 @@ class PartitionFacts:
         customers: how many are known.
         memory: bytes that its state takes.
         waiting: whether it waits for other partitions at a boundary.
+        snapshot_age: seconds since its snapshot on this machine was its state; ``None`` without one.
     """
 
     partition: int
@@ -55,6 +56,7 @@ class PartitionFacts:
     customers: int
     memory: int
     waiting: bool
+    snapshot_age: float | None = None
 
 
 class PartitionCollector(Collector):
@@ -78,13 +80,50 @@ class PartitionCollector(Collector):
             "1 while the partition waits for others at a boundary (event clock).",
             labels=["partition"],
         )
+        snapshot_age = GaugeMetricFamily(
+            "stream_rfm_snapshot_age_seconds",
+            "Since the partition's snapshot on this machine was its state.",
+            labels=["partition"],
+        )
         for facts in self.source():
             labels = [str(facts.partition)]
             lag.add_metric(labels, facts.lag)
             customers.add_metric(labels, facts.customers)
             memory.add_metric(labels, facts.memory)
             waiting.add_metric(labels, facts.waiting)
-        return lag, customers, memory, waiting
+            if facts.snapshot_age is not None:
+                snapshot_age.add_metric(labels, facts.snapshot_age)
+        return lag, customers, memory, waiting, snapshot_age
+
+
+class RecoveryCollector(Collector):
+    """How far the reading of changelogs has come, while it is under way."""
+
+    def __init__(self) -> None:
+        self._positions: dict[int, tuple[int, int]] = {}
+
+    def at(self, partition: int, offset: int, end: int) -> None:
+        """A partition has been read up to an offset, and is read up to an end."""
+        self._positions[partition] = offset, end
+
+    def done(self, partition: int) -> None:
+        """A partition is not being read any more."""
+        self._positions.pop(partition, None)
+
+    def collect(self) -> Iterable[Metric]:
+        """Two series for each partition that is being read."""
+        offset = GaugeMetricFamily(
+            "stream_rfm_recovery_offset",
+            "How far a changelog has been read in a recovery.",
+            labels=["partition"],
+        )
+        end = GaugeMetricFamily(
+            "stream_rfm_recovery_end", "How far it is read in this recovery.", labels=["partition"]
+        )
+        for partition, (position, last) in sorted(self._positions.items()):
+            offset.add_metric([str(partition)], position)
+            end.add_metric([str(partition)], last)
+        return offset, end
 
 
 class Metrics:
@@ -153,6 +192,26 @@ class Metrics:
         )
         self.recovered_records = Counter(
             "stream_rfm_recovered_records", "Changelog records read in recoveries.", registry=registry
+        )
+        self.recovery = RecoveryCollector()
+        registry.register(self.recovery)
+        self.snapshots = Counter(
+            "stream_rfm_snapshots", "Local snapshots, by what became of them.", ["result"], registry=registry
+        )
+        self.snapshots_refused = Counter(
+            "stream_rfm_snapshots_refused",
+            "Local snapshots that were not used, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+        self.snapshot_seconds = Histogram(
+            "stream_rfm_snapshot_seconds",
+            "Duration of writing a partition's snapshot.",
+            buckets=_LATENCIES,
+            registry=registry,
+        )
+        self.snapshot_bytes = Counter(
+            "stream_rfm_snapshot_bytes", "Written as local snapshots.", registry=registry
         )
         self.lost_records = Counter(
             "stream_rfm_lost_records",

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream_rfm.kafka import connection
 from stream_rfm.settings import KafkaSettings
+from stream_rfm.stream.snapshots import Loaded
 from stream_rfm.table.journal import MARKER
 from stream_rfm.table.restore import Restore
 
@@ -51,7 +52,9 @@ class Changelog:
         end: int,
         recent_from: int | None = None,
         *,
+        loaded: Loaded | None = None,
         on_records: Callable[[int], None] = lambda _: None,
+        on_position: Callable[[int], None] = lambda _: None,
         stop_at: Callable[[bytes], bool] = lambda _: False,
     ) -> Restore:
         """Read a partition from its beginning up to an end.
@@ -60,23 +63,35 @@ class Changelog:
             partition: which.
             end: the offset to stop at; what is committed below it is read.
             recent_from: an offset; customers written from there on are remembered as recent.
+            loaded: a snapshot; what is committed below its offset is not read again.
             on_records: told how many more records have been read.
+            on_position: told how far it has come, an offset.
             stop_at: given a marker, says whether to stop behind it.
         """
-        restore = Restore()
+        restore = Restore(loaded.snapshot if loaded else None)
+        begin = loaded.head.offset if loaded else 0
+        # Whom Redis does not know yet may have been written before the snapshot.
+        start = begin if recent_from is None else min(begin, recent_from)
+        if start >= end:
+            # aiokafka's consumer raises CancelledError when it is stopped before it has done anything.
+            return restore
         place = TopicPartition(self._topic, partition)
         async with self._consumer(place) as consumer:
-            await consumer.seek_to_beginning(place)
+            if start:
+                consumer.seek(place, start)
+            else:
+                await consumer.seek_to_beginning(place)
             said = time.monotonic()
             while (position := await consumer.position(place)) < end:
                 fetched = await consumer.getmany(place, timeout_ms=500, max_records=_RECORDS)
                 records = [record for record in fetched.get(place, []) if record.offset < end]
                 stop = next((i for i, r in enumerate(records) if r.key == MARKER and stop_at(r.value)), None)
                 records = records if stop is None else records[: stop + 1]
-                restore.add((record.key, record.value) for record in records)
+                restore.add((record.key, record.value) for record in records if record.offset >= begin)
                 if recent_from is not None:
                     restore.note_recent(record.key for record in records if record.offset >= recent_from)
                 on_records(len(records))
+                on_position(position)
                 if stop is not None:
                     break
                 if time.monotonic() - said > _SAY_SECONDS:

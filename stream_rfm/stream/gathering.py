@@ -78,5 +78,5 @@ class Gathering:
         if outcome.report is not None:
             key = str(number).encode()
             work.put(topics.summaries.name, 0, [(key, reports.encode(outcome.report), [])])
-        changelog = lane.partition.records(changes.erased)
+        changelog = [*outcome.changelog, *lane.partition.records(outcome.erased)]
         work.put(topics.changelog.name, number, [(key, value, []) for key, value in changelog])

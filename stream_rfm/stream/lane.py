@@ -15,6 +15,7 @@ from stream_rfm.model.arrays import Ints
 from stream_rfm.model.order import Kind, Rejected
 from stream_rfm.model.version import Version
 from stream_rfm.stream.version_log import VersionLog
+from stream_rfm.table.journal import Record
 from stream_rfm.table.partition import Partition
 from stream_rfm.table.report import Report
 from stream_rfm.table.store import Changes
@@ -36,6 +37,9 @@ class Outcome:
         kinds: of them, by the number of :class:`~stream_rfm.model.order.Kind`.
         rescored: seconds that each rescoring took that was finished.
         progressed: whether the changelog has to be told anything.
+        changelog: what it has to be told before all that is still to be asked for.
+        erased_told: how many of the erased customers are in there.
+        applied: whether a version was applied, behind which the changelog has no marker yet.
     """
 
     changes: Changes = field(default_factory=Changes)
@@ -45,6 +49,14 @@ class Outcome:
     kinds: Ints = field(default_factory=lambda: np.zeros(len(Kind), np.int64))
     rescored: list[float] = field(default_factory=list)
     progressed: bool = False
+    changelog: list[Record] = field(default_factory=list)
+    erased_told: int = 0
+    applied: bool = False
+
+    @property
+    def erased(self) -> list[bytes]:
+        """Ids of the customers erased that the changelog still has to be told."""
+        return self.changes.erased[self.erased_told :]
 
     @property
     def transitions(self) -> int:
@@ -67,6 +79,8 @@ class Lane:
         self.waiting_events = 0
         #: The offset behind the changelog as this worker left it; ``None`` if it never wrote.
         self.changelog_end: int | None = None
+        #: An instant before which nothing was written behind that offset.
+        self.settled_at = 0
         self.outcome = Outcome()
         self._versions = versions
         self._reads: deque[Read] = deque()
@@ -119,6 +133,7 @@ class Lane:
             self._note(self.partition.rescore(_ROWS))
             if not self.partition.rescoring:
                 self.outcome.rescored.append(time.monotonic() - self._rescoring_since)
+                self.outcome.applied = True
         elif self._reads:
             self._advance(now)
 
@@ -138,6 +153,11 @@ class Lane:
         return self._versions.next_for(self.partition)
 
     def _advance(self, now: int) -> None:
+        if self.outcome.applied:
+            # What counts from here on is not part of the state as of the version: an export stops before it.
+            self.outcome.changelog += self.partition.records(self.outcome.erased)
+            self.outcome.erased_told = len(self.outcome.changes.erased)
+            self.outcome.applied = False
         read = self._reads[0]
         part = read.batch[self._done : self._done + _EVENTS]
         count, changes = self.partition.advance(part, now)

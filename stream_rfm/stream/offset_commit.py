@@ -24,6 +24,8 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
+from stream_rfm.stream.sent_once import AddOffsetsOnce, AddPartitionsOnce, EndOnce, SentOnce
+
 
 @dataclass(frozen=True, slots=True)
 class Membership:
@@ -113,7 +115,7 @@ class FencedOffsetCommit(Request[TxnOffsetCommitRequest_v3]):
         return request_struct_class(*self._fields)
 
 
-class FencedOffsetCommitHandler(TxnOffsetCommitHandler):
+class FencedOffsetCommitHandler(SentOnce, TxnOffsetCommitHandler):
     """Sends the offsets in the name of the current member."""
 
     def __init__(self, sender: FencedSender, offsets: Any, group_id: str) -> None:
@@ -162,9 +164,17 @@ class _PlainResponse:
 
 
 class FencedSender(Sender):
-    """aiokafka's sender, but for how offsets go out with a transaction."""
+    """aiokafka's sender, but for how offsets go out with a transaction, and for what is never sent again."""
 
     membership = Membership()
+
+    async def _do_add_partitions_to_txn(self, tps: Any) -> bool:
+        node = await self._coordinator_of_transactions()
+        return await AddPartitionsOnce(self, tps).do(node)
+
+    async def _do_add_offsets_to_txn(self, group_id: str) -> bool:
+        node = await self._coordinator_of_transactions()
+        return await AddOffsetsOnce(self, group_id).do(node)
 
     async def _do_txn_offset_commit(self, offsets: Any, group_id: str) -> None:
         if not offsets:
@@ -175,3 +185,17 @@ class FencedSender(Sender):
             self._txn_manager.error_transaction(error)
             return
         await FencedOffsetCommitHandler(self, offsets, group_id).do(node)
+
+    async def _do_txn_commit(self, commit_result: Any) -> None:
+        await self._message_accumulator.flush_for_commit()
+        if self._txn_manager.is_empty_transaction():
+            self._txn_manager.complete_transaction()
+            return
+        node = await self._coordinator_of_transactions()
+        await EndOnce(self, commit_result).do(node)
+
+    async def _coordinator_of_transactions(self) -> int:
+        node: int = await self._find_coordinator(
+            CoordinationType.TRANSACTION, self._txn_manager.transactional_id
+        )
+        return node

@@ -23,11 +23,14 @@ from stream_rfm.stream.going_on import Bounds, go_on
 from stream_rfm.stream.lane import Lane
 from stream_rfm.stream.merging import Merging
 from stream_rfm.stream.publication import living, segment_documents
+from stream_rfm.stream.snapshots import Loaded, Snapshots
 from stream_rfm.stream.version_follower import VersionFollower
 from stream_rfm.stream.version_log import VersionLog
+from stream_rfm.stream.writer import now
 from stream_rfm.table.clock import Clock
 from stream_rfm.table.partition import Partition
-from stream_rfm.table.restore import Restore
+from stream_rfm.table.restore import ChangelogError, Restore
+from stream_rfm.table.snapshot import SnapshotError
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +53,9 @@ class Takeover:
         merging: Merging,
         cache: SegmentCache,
         metrics: Metrics,
+        snapshots: Snapshots | None = None,
     ) -> None:
+        """Prepare to take over; ``snapshots`` are where state is found on this machine, if anywhere."""
         self._kafka = settings.kafka
         self._group = settings.app_id
         self._rules = rules
@@ -62,6 +67,7 @@ class Takeover:
         self.merging = merging
         self._cache = cache
         self._metrics = metrics
+        self._snapshots = snapshots
         self._changelog = Changelog(settings.kafka, topics.changelog.name)
 
     async def run(self, lanes: dict[int, Lane], wanted: set[int], *, merge: bool) -> None:
@@ -85,18 +91,23 @@ class Takeover:
             self.merging.stop()
         if not wanted:
             return
-        _, ends = await edges(self._kafka, self._topics.changelog.name, sorted(wanted))
+        asked_at = now()
+        firsts, ends = await edges(self._kafka, self._topics.changelog.name, sorted(wanted))
         for number in set(lanes) & wanted:
             if not self._still_ours(lanes[number], committed, ends[number]):
                 self._let_go(lanes, number)
         missing = sorted(wanted - set(lanes))
+        if missing and self._snapshots is not None:
+            await self._snapshots.identify()
         bounds = await self._bounds(missing, committed)
         for start in range(0, len(missing), _AT_ONCE):
             group = missing[start : start + _AT_ONCE]
             restored = await asyncio.gather(
-                *(self._restored(number, ends[number], bounds[number]) for number in group)
+                *(self._restored(number, firsts[number], ends[number], bounds[number]) for number in group)
             )
             lanes.update({lane.number: lane for lane in restored})
+        for number in wanted:
+            lanes[number].settled_at = asked_at
         if missing:
             seconds = time.monotonic() - started
             self._metrics.recovery_seconds.observe(seconds)
@@ -123,15 +134,15 @@ class Takeover:
         firsts, ends = await edges(self._kafka, topic, numbers)
         return {n: Bounds(firsts[n], ends[n], committed.get((topic, n))) for n in numbers}
 
-    async def _restored(self, number: int, end: int, bounds: Bounds) -> Lane:
+    async def _restored(self, number: int, first: int, end: int, bounds: Bounds) -> Lane:
         held = await self._cache.held(number)
         # What Redis says of another changelog, or of a longer one, is nothing to go on from.
         relied = held if held and held.app_id == self._group and held.offset <= end else None
         recent_from = relied.offset if relied else None
-        restore = await self._changelog.read(
-            number, end, recent_from, on_records=self._metrics.recovered_records.inc
-        )
-        partition = await asyncio.to_thread(Partition.restored, number, self._rules, self._clock, restore)
+        try:
+            partition, restore = await self._state(number, first, end, recent_from)
+        finally:
+            self._metrics.recovery.done(number)
         lost = go_on(partition, bounds, has_state=restore.marker is not None)
         if lost:
             self._metrics.lost_records.inc(lost)
@@ -143,6 +154,32 @@ class Takeover:
         lane = Lane(partition, self._versions)
         lane.changelog_end = end
         return lane
+
+    async def _state(
+        self, number: int, first: int, end: int, recent_from: int | None
+    ) -> tuple[Partition, Restore]:
+        """A partition from its snapshot and what was written since, or else from all of the changelog."""
+        loaded = await self._snapshots.load(number, first, end) if self._snapshots is not None else None
+        if loaded is not None and self._snapshots is not None:
+            try:
+                return await self._read(number, end, recent_from, loaded)
+            except ChangelogError as error:
+                self._snapshots.refuse(number, SnapshotError("unfit", str(error)))
+        return await self._read(number, end, recent_from, None)
+
+    async def _read(
+        self, number: int, end: int, recent_from: int | None, loaded: Loaded | None
+    ) -> tuple[Partition, Restore]:
+        restore = await self._changelog.read(
+            number,
+            end,
+            recent_from,
+            loaded=loaded,
+            on_records=self._metrics.recovered_records.inc,
+            on_position=lambda position: self._metrics.recovery.at(number, position, end),
+        )
+        partition = await asyncio.to_thread(Partition.restored, number, self._rules, self._clock, restore)
+        return partition, restore
 
     def _adopt(self, partition: Partition, restore: Restore, held: Held | None, *, replaces: bool) -> None:
         store, number = partition.store, partition.number

@@ -87,6 +87,8 @@ class Writer(Service):
         self.member: Membership | None = None
         #: Held while a transaction is in the making.
         self.lock = asyncio.Lock()
+        #: Whether state is that of the log: not while a transaction is made, nor after one that failed.
+        self.settled = False
         #: Set by the composition root: what to do when a commit failed; how to hold a partition back and let
         #: it go on.
         self.on_failure: Callable[[], None]
@@ -144,6 +146,7 @@ class Writer(Service):
         if member.generation < 0 or not member.member_id:
             raise ValueError("offsets of nobody in particular are not fenced")
         self.member = member
+        self.settled = True
 
     def leave(self) -> None:
         """Write no more, and drop what was read: it is read again from the positions of the lanes."""
@@ -197,13 +200,15 @@ class Writer(Service):
         self._started_at = time.monotonic()
         # State is what was committed last: what the cache asks for now is what others may know.
         self._cache.collect()
+        self.settled = False
         await self._step_lanes()
         outcomes = self._outcomes()
         made = self._merging.versions(now())
         if not outcomes and not made:
+            self.settled = True
             return
         work = await self._gathering.work_of(outcomes, made, self._merging, now())
-        started = time.monotonic()
+        started, settled_at = time.monotonic(), now()
         try:
             ends = await self._transactions.commit(work, member)
         except NotCommittedError as error:
@@ -218,7 +223,8 @@ class Writer(Service):
         self._accounts.committed(outcomes, time.monotonic() - started, now())
         for version in made:
             self.take_version(version)
-        self._note(outcomes, ends)
+        self._note(outcomes, ends, settled_at)
+        self.settled = True
         self.wake()
 
     async def _step_lanes(self) -> None:
@@ -246,11 +252,14 @@ class Writer(Service):
                     self._merging.take_own(outcome.report)
         return outcomes
 
-    def _note(self, outcomes: list[tuple[Lane, Outcome]], ends: dict[tuple[str, int], int]) -> None:
+    def _note(
+        self, outcomes: list[tuple[Lane, Outcome]], ends: dict[tuple[str, int], int], settled_at: int
+    ) -> None:
         committed_at = now() // instant.MILLISECOND
         for lane, outcome in outcomes:
             # The marker that ends the transaction takes an offset too.
             lane.changelog_end = ends[self._gathering.topics.changelog.name, lane.number] + 1
+            lane.settled_at = settled_at
             partition = lane.partition
             self._cache.note(
                 lane.number,

@@ -40,6 +40,10 @@ _COLUMNS: dict[str, type[np.generic]] = {
 }
 
 
+# Counted from the entries when state comes back.
+_COUNTED = ("frequency", "monetary")
+
+
 def digests_of(ids: Sequence[bytes]) -> Hashes:
     """The 128-bit hashes of ids, in two halves each."""
     return np.frombuffer(b"".join(map(xxhash.xxh3_128_digest, ids)), np.uint64).reshape(-1, 2)
@@ -112,13 +116,45 @@ class Customers:
         return rows
 
     def restore(self, digests: Hashes, ids: Sequence[bytes], rows: Ints, count: int) -> None:
-        """Put customers into given rows of an empty table of so many rows; the others stay nobody's."""
+        """Put customers into given rows of a table that has so many rows then; new ones stay nobody's.
+
+        Who was there before and is in another row now has left the old one.
+        """
+        there, before = self.find(digests), self.count
         self._grow(count)
         self.count = count
-        self.segment[:count] = NO_SEGMENT
-        self.last[:count] = self.last_forgotten[:count] = NEVER
-        self._identify(digests, ids, rows)
-        self._reindex()
+        self.segment[before:count] = NO_SEGMENT
+        self.last[before:count] = self.last_forgotten[before:count] = NEVER
+        for row in there[(there >= 0) & (there != rows)].tolist():
+            self.erase(row)
+        new = np.flatnonzero(there != rows)
+        self._identify(
+            digests[new], ids if len(new) == len(ids) else [ids[i] for i in new.tolist()], rows[new]
+        )
+        if before and self._index.has_room(len(new)):
+            self._index.add(digests[new, 0], rows[new])
+        else:
+            self._reindex()
+
+    def copied(self) -> tuple[dict[str, Column], Column]:
+        """A copy of the columns that say what no entry says, and of the bytes of all ids."""
+        columns = {
+            name: getattr(self, name)[: self.count].copy() for name in _COLUMNS if name not in _COUNTED
+        }
+        return columns, np.frombuffer(self._ids, np.uint8).copy()
+
+    @classmethod
+    def loaded(cls, columns: dict[str, Column], ids: Column) -> Customers:
+        """The customers of columns that were copied; what entries say of them is still to be counted."""
+        customers = cls()
+        count = len(columns["id_start"])
+        customers._grow(count)
+        customers.count = count
+        for name, values in columns.items():
+            getattr(customers, name)[:count] = values
+        customers._ids = bytearray(ids.data)
+        customers._reindex()
+        return customers
 
     def id_of(self, row: int) -> bytes:
         """A customer's id, in UTF-8."""
@@ -140,7 +176,7 @@ class Customers:
         """Forget a customer; the row is never used again, and nothing in it says whose it was."""
         start = int(self.id_start[row])
         length = int(self.id_length[row])
-        self.revisions_from = max(self.revisions_from, int(self.revision[row]))
+        self.revisions_from = max(self.revisions_from, int(self.revision[row]) + 1)
         self._ids[start : start + length] = bytes(length)
         for name in _COLUMNS:
             getattr(self, name)[row] = 0

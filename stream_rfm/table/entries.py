@@ -23,6 +23,8 @@ FOUND_ORDER = 1
 
 _CHUNK = 4096
 _NO_INSTANT = np.iinfo(np.int64).max
+#: Columns that an entry's block tells of: all but the flags, which follow from them.
+TOLD = ("at", "amount", "key", "row", "kind")
 _COLUMNS: dict[str, type[np.generic]] = {
     "at": np.int64,
     "amount": np.int64,
@@ -43,18 +45,18 @@ class Entries:
     kind: Column
     flags: Column
 
-    def __init__(self, first: int = 0) -> None:
-        """Start empty, with the sequence number that the next entry gets."""
+    def __init__(self, first: int = 0, expected: int = 0) -> None:
+        """Start empty, with the sequence number that the next entry gets, and room for so many."""
         self.first = first
         self.count = 0
         #: The sequence numbers of refunds that have an id of their own, by the hash of the order refunded.
         self.refunds_of: dict[int, list[int]] = {}
-        self._capacity = _CHUNK
+        self._capacity = max(_CHUNK, expected)
         for name, kind in _COLUMNS.items():
             setattr(self, name, np.zeros(self._capacity, kind))
         self._index = HashIndex()
         # The oldest instant among the entries that are inside, for each chunk of positions.
-        self._oldest = np.full(1, _NO_INSTANT, np.int64)
+        self._oldest = np.full(self._capacity // _CHUNK + 1, _NO_INSTANT, np.int64)
 
     @property
     def next(self) -> int:
@@ -90,6 +92,10 @@ class Entries:
             getattr(self, name)[start : self.count] = values
         self._note_oldest(positions[(flags & INSIDE) != 0])
         return positions
+
+    def copied(self) -> dict[str, Column]:
+        """A copy of the columns, but for the flags."""
+        return {name: getattr(self, name)[: self.count].copy() for name in TOLD}
 
     def find(self, key: Hashes, row: Column, kind: int, since: Ints) -> Ints:
         """The position of the latest entry of a row with this id and kind, or −1, for each question.

@@ -92,6 +92,16 @@ class Journal:
         }
 
     @property
+    def sizes(self) -> list[int]:
+        """How many entries each block holds that the changelog has, in order."""
+        return [block.count for block in self._blocks]
+
+    @property
+    def refunds(self) -> dict[int, int]:
+        """The hash of the order that a refund with an id of its own is of, by the refund's number."""
+        return self._refunds
+
+    @property
     def base(self) -> int:
         """The sequence number of the first entry that the changelog still holds."""
         return self._blocks[0].first if self._blocks else self._store.entries.next

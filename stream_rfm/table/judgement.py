@@ -69,6 +69,7 @@ def judge(store: Store, version: Version, settled: Settled, batch: Batch) -> Cha
         where = np.flatnonzero(moved)
         where = where[np.argsort(settled.place[where], kind="stable")]
         places = settled.place[where]
+        revision = groups.running_sum(changed.astype(np.int64), customers.revision[rows].astype(np.int64))
         changes.moves.append(
             Moves(
                 ids=[batch.ids[i] for i in places.tolist()],
@@ -79,6 +80,7 @@ def judge(store: Store, version: Version, settled: Settled, batch: Batch) -> Cha
                 after=after.take(where),
                 stamp=batch.stamp[places],
                 version=np.full(len(where), version.number, np.uint32),
+                revision=revision[where],
             )
         )
     _write(store, version, groups, after, sequence, changed)

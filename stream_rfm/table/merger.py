@@ -116,7 +116,7 @@ class Merger:
         complete = len(newest) == self._partitions
         if not complete and now < (self._since or now) + _GRACE_OF_STRANGERS:
             return None
-        if min(newest.values()) < as_of and now < as_of + _GRACE:
+        if not (complete and min(newest.values()) == as_of) and now < as_of + _GRACE:
             return None
         number = 1 if self._last is None else self._last.number + 1
         made = self._made(number, as_of, [self._known[p].frames[at] for p, at in newest.items()])

@@ -52,6 +52,7 @@ class Moves:
         after: how each stands; segment ``NO_SEGMENT`` when erased.
         stamp: when the causing record reached Kafka, milliseconds since 1970; 0 where none did.
         version: the number of the quantiles version scored with.
+        revision: the customer's, once moved; it goes on behind an erase, where the sequence begins again.
     """
 
     ids: list[bytes]
@@ -62,14 +63,24 @@ class Moves:
     after: Standings
     stamp: Ints
     version: Column
+    revision: Column
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __getitem__(self, part: slice) -> Moves:
         before, after = self.before.take(part), self.after.take(part)
-        columns = (self.sequence[part], self.cause[part], before, after, self.stamp[part], self.version[part])
-        return Moves(self.ids[part], self.order_ids[part], *columns)
+        return Moves(
+            ids=self.ids[part],
+            order_ids=self.order_ids[part],
+            sequence=self.sequence[part],
+            cause=self.cause[part],
+            before=before,
+            after=after,
+            stamp=self.stamp[part],
+            version=self.version[part],
+            revision=self.revision[part],
+        )
 
     def transitions(self, grid: Grid) -> Iterator[Transition]:
         """Each move as the value that it is."""
@@ -85,9 +96,10 @@ class Moves:
             _standings(self.after),
             self.version.tolist(),
             self.after.as_of.tolist(),
+            self.revision.tolist(),
             strict=True,
         )
-        for customer, order, sequence, cause, source, target, before, after, version, at in facts:
+        for customer, order, sequence, cause, source, target, before, after, version, at, revision in facts:
             yield Transition(
                 customer_id=customer.decode(),
                 sequence=sequence,
@@ -99,6 +111,7 @@ class Moves:
                 after=after,
                 quantiles_version=version,
                 effective_at=at,
+                revision=revision,
             )
 
 

@@ -21,6 +21,7 @@ from stream_rfm.table.journal import MARKER, Journal, Record
 from stream_rfm.table.report import Report
 from stream_rfm.table.rescoring import Rescoring
 from stream_rfm.table.restore import ChangelogError, Restore
+from stream_rfm.table.snapshot import Snapshot, copy_of
 from stream_rfm.table.store import Changes, Store
 from stream_rfm.table.view import summary
 
@@ -72,6 +73,7 @@ class Partition:
         #: With the event clock: whether the next event has to wait for a version.
         self.waiting = False
         self._journal = Journal(self.store)
+        self._marked: bytes | None = None
         self._time = 0
         self._start: int | None = None
         self._start_reported = False
@@ -83,6 +85,11 @@ class Partition:
     def as_of(self) -> int:
         """The instant of the version that customers are scored with; 0 before the first."""
         return self.version.as_of if self.version else 0
+
+    @property
+    def fingerprint(self) -> str:
+        """What markers say of the rules and the clock."""
+        return self._marker().fingerprint
 
     @property
     def rescoring(self) -> bool:
@@ -180,7 +187,13 @@ class Partition:
 
     def records(self, erased: list[bytes]) -> list[Record]:
         """All that the changelog has to be told, with the marker last."""
-        return [*self._journal.records(erased, self.as_of), (MARKER, msgspec.msgpack.encode(self._marker()))]
+        records = self._journal.records(erased, self.as_of)
+        self._marked = msgspec.msgpack.encode(self._marker())
+        return [*records, (MARKER, self._marked)]
+
+    def snapshot(self) -> Snapshot | None:
+        """A copy of what the last :meth:`records` have told, once they are committed; ``None`` before any."""
+        return copy_of(self.store, self._journal, self._marked) if self._marked is not None else None
 
     def _fold(self, batch: Batch, as_of: Ints) -> Changes:
         real = np.flatnonzero(batch.kind != Kind.HEARTBEAT)
@@ -228,6 +241,7 @@ class Partition:
         if restore.marker is None:
             return partition
         marker = read_marker(restore.marker)
+        partition._marked = restore.marker
         if marker.fingerprint != _fingerprint(rules, clock):
             raise ChangelogError(
                 "The state was made by other rules (levels, grid, window, quantiles, thresholds, "

@@ -119,6 +119,7 @@ class Rescoring:
             after=target,
             stamp=np.zeros(len(where), np.int64),
             version=np.full(len(where), self._new.number, np.uint32),
+            revision=customers.revision[rows[where]],
         )
 
     def _causes(self, source: Standings, target: Standings) -> Column:

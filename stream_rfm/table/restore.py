@@ -12,9 +12,10 @@ from stream_rfm.model.order import Kind
 from stream_rfm.model.profile import FOR_EVER
 from stream_rfm.model.rules import Rules
 from stream_rfm.table.customers import Customers, digests_of
-from stream_rfm.table.entries import CANCELLED, FOUND_ORDER, NOBODY, SUPERSEDED, Entries
+from stream_rfm.table.entries import CANCELLED, FOUND_ORDER, NOBODY, SUPERSEDED, TOLD, Entries
 from stream_rfm.table.hash_index import mixed
 from stream_rfm.table.journal import BLOCK, CUSTOMER, HEADER, MARKER, Block, BlockValue, Journal
+from stream_rfm.table.snapshot import Snapshot
 from stream_rfm.table.store import Store
 
 
@@ -25,21 +26,36 @@ class ChangelogError(Exception):
 class Restore:
     """Collects records in the order of the changelog and makes a store of the last of each key."""
 
-    def __init__(self) -> None:
-        self.marker: bytes | None = None
+    def __init__(self, snapshot: Snapshot | None = None) -> None:
+        """Begin with nothing, or with a snapshot of all that was written before.
+
+        Args:
+            snapshot: the state that the records are to be added to.
+        """
+        self.marker: bytes | None = snapshot.marker if snapshot else None
         #: Ids of customers, gone or there, that were written lately.
         self.recent: set[bytes] = set()
+        self._snapshot = snapshot
         self._customers: dict[bytes, bytes] = {}
-        self._blocks: dict[int, bytes] = {}
+        #: Customers of the snapshot that are gone.
+        self._gone: set[bytes] = set()
+        #: By the first entry's number a block's value, or how many entries it has in the snapshot.
+        self._blocks: dict[int, bytes | int] = {}
+        if snapshot is not None:
+            firsts = snapshot.entries_first + np.cumsum(snapshot.blocks) - snapshot.blocks
+            self._blocks.update(zip(firsts.tolist(), snapshot.blocks.tolist(), strict=True))
 
     def add(self, records: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Take records, a key and a value each; no value: the key is gone."""
-        customers = self._customers
+        customers, gone = self._customers, self._gone
+        remembers = self._snapshot is not None
         for key, value in records:
             kind = key[:1]
             if kind == CUSTOMER:
                 if value is None:
                     customers.pop(key[1:], None)
+                    if remembers:
+                        gone.add(key[1:])
                 else:
                     customers[key[1:]] = value
             elif kind == BLOCK:
@@ -72,7 +88,7 @@ class Restore:
         Raises:
             ChangelogError: a block is missing.
         """
-        customers, headers = self._restored_customers(rows)
+        customers, through = self._restored_customers(rows)
         customers.revisions_from = revisions_from
         entries, blocks = self._restored_entries(entries_end)
         entries.row[: entries.count][~_has_owner(entries, customers)] = NOBODY
@@ -80,44 +96,61 @@ class Restore:
         store.cancels = int((entries.kind[: entries.count] == Kind.CANCEL).sum())
         _apply_cancels(entries, _find_superseded(entries))
         entries.reindex()
-        _restore_values(store, headers, as_of)
+        _restore_values(store, through, as_of)
         return store, Journal(store, blocks)
 
-    def _restored_customers(self, rows: int) -> tuple[Customers, Column]:
+    def _restored_customers(self, rows: int) -> tuple[Customers, Ints]:
+        """The customers, and for each the number of the first entry that its totals do not hold yet."""
+        customers, through = Customers(rows), np.zeros(rows, np.int64)
+        snapshot = self._snapshot
+        if snapshot is not None:
+            customers = Customers.loaded(snapshot.customers, snapshot.ids)
+            through[: customers.count] = snapshot.entries_first + snapshot.blocks.sum()
+            gone = customers.find_ids(list(self._gone - self._customers.keys()))
+            for row in gone[gone >= 0].tolist():
+                customers.erase(row)
         ids = list(self._customers)
         headers = np.frombuffer(b"".join(self._customers.values()), HEADER)
-        digests = digests_of(ids)
-        customers = Customers(rows)
         place = headers["row"].astype(np.int64)
-        customers.restore(digests, ids, place, rows)
+        customers.restore(digests_of(ids), ids, place, rows)
         for name in HEADER.names or ():
             if name not in {"row", "through"}:
                 getattr(customers, name)[place] = headers[name]
-        return customers, headers
+        through[place] = headers["through"]
+        return customers, through
 
     def _restored_entries(self, end: int) -> tuple[Entries, list[Block]]:
         firsts = sorted(self._blocks)
-        entries = Entries(firsts[0] if firsts else end)
+        entries = Entries(firsts[0] if firsts else end, end - firsts[0] if firsts else 0)
         blocks = []
         for first in firsts:
             if first != entries.next:
                 raise ChangelogError(f"The changelog has no entries from {entries.next} to {first}.")
-            value = msgspec.msgpack.decode(self._blocks[first], type=BlockValue)
-            at = np.frombuffer(value.at, "<i8")
-            entries.load(
-                at,
-                np.frombuffer(value.amount, "<i8"),
-                np.frombuffer(value.key, "<u8"),
-                np.frombuffer(value.row, "<u4"),
-                np.frombuffer(value.kind, "u1"),
-                np.zeros(len(at), np.uint8),
-            )
-            for place, order in value.refunds:
-                entries.refunds_of.setdefault(order, []).append(first + place)
+            columns, refunds = self._block(first)
+            at, amount, key, row, kind = columns
+            entries.load(at, amount, key, row, kind, np.zeros(len(at), np.uint8))
+            for number, order in refunds:
+                entries.refunds_of.setdefault(order, []).append(number)
             blocks.append(Block(first, len(at), int(at.max())))
         if entries.next != end:
             raise ChangelogError(f"The changelog has no entries from {entries.next} to {end}.")
         return entries, blocks
+
+    def _block(self, first: int) -> tuple[list[Column], list[tuple[int, int]]]:
+        """The columns of a block, and the numbers of refunds in it with the hashes of their orders."""
+        block, snapshot = self._blocks[first], self._snapshot
+        if isinstance(block, bytes):
+            value = msgspec.msgpack.decode(block, type=BlockValue)
+            raw = ((value.at, "<i8"), (value.amount, "<i8"), (value.key, "<u8"), (value.row, "<u4"))
+            columns = [np.frombuffer(*each) for each in (*raw, (value.kind, "u1"))]
+            return columns, [(first + place, order) for place, order in value.refunds]
+        if snapshot is None:
+            raise TypeError("a block of no value is a snapshot's")
+        start = first - snapshot.entries_first
+        numbers, orders = snapshot.refunds
+        low, high = np.searchsorted(numbers, (first, first + block)).tolist()
+        refunds = zip(numbers[low:high].tolist(), orders[low:high].tolist(), strict=True)
+        return [snapshot.entries[name][start : start + block] for name in TOLD], list(refunds)
 
 
 def _has_owner(entries: Entries, customers: Customers) -> Bools:
@@ -137,11 +170,16 @@ def _find_superseded(entries: Entries) -> Ints:
     done = (entries.kind[:count] == Kind.CANCEL) & (entries.amount[:count] == FOUND_ORDER)
     named = np.flatnonzero(~done)
     hashes = mixed(entries.key[named], entries.row[named], entries.kind[named])
-    order = np.argsort(hashes, kind="stable")
-    again = np.flatnonzero(hashes[order[:-1]] == hashes[order[1:]])
-    entries.flags[named[order[again]]] |= SUPERSEDED
     successor = np.full(count, count)
-    successor[named[order[again]]] = named[order[again + 1]]
+    # Mostly there is none twice, which sorting the values shows much quicker than sorting their places.
+    ascending = np.sort(hashes)
+    twice = ascending[:-1][ascending[:-1] == ascending[1:]]
+    if len(twice):
+        some = np.flatnonzero(np.isin(hashes, twice))
+        order = some[np.argsort(hashes[some], kind="stable")]
+        again = np.flatnonzero(hashes[order[:-1]] == hashes[order[1:]])
+        entries.flags[named[order[again]]] |= SUPERSEDED
+        successor[named[order[again]]] = named[order[again + 1]]
     return successor
 
 
@@ -173,14 +211,12 @@ def _apply_cancels(entries: Entries, successor: Ints) -> None:
             entries.flags[taken] |= CANCELLED
 
 
-def _restore_values(store: Store, headers: Column, as_of: int) -> None:
+def _restore_values(store: Store, through: Ints, as_of: int) -> None:
     """What follows from the entries: totals, the last purchase, and as of when each was scored."""
     customers, entries = store.customers, store.entries
     count = entries.count
     owned = np.flatnonzero(entries.row[:count] != NOBODY)
     rows = entries.row[owned].astype(np.int64)
-    through = np.zeros(customers.count, np.int64)
-    through[headers["row"]] = headers["through"]
     since = entries.first + owned >= through[rows]
     counting = (entries.flags[owned] & CANCELLED) == 0
     is_order = entries.kind[owned] == Kind.ORDER

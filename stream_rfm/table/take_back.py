@@ -118,7 +118,7 @@ def erase(store: Store, row: int, as_of: int, version: Version, batch: Batch, pl
     changes = Changes(erased=[customer])
     rows = np.array([row])
     before = store.standings(rows)
-    sequence = customers.sequence[rows] + 1
+    sequence, revision = customers.sequence[rows] + 1, customers.revision[rows] + 1
     own = entries.of_row(row)
     entries.leave(own)
     entries.row[own] = NOBODY
@@ -136,6 +136,7 @@ def erase(store: Store, row: int, as_of: int, version: Version, batch: Batch, pl
                 after=after,
                 stamp=batch.stamp[place : place + 1],
                 version=np.array([version.number], np.uint32),
+                revision=revision,
             )
         )
     return changes

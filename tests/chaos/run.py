@@ -149,6 +149,8 @@ def _environment(kafka: KafkaCluster, valkey: ValkeyServer, options: Options) ->
         "WINDOW_DAYS": 30,
         "MIN_CUSTOMERS": 20,
         "METRICS_PORT": 0,
+        "DATA_DIR": options.folder / "state",
+        "SNAPSHOT_SECONDS": 5,
     }
     return {f"STREAM_RFM_{name}": str(value) for name, value in chosen.items()}
 

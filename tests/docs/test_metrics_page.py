@@ -15,13 +15,16 @@ def families() -> list[Metric]:
     """Every metric, each with a series where it has labels."""
     metrics = Metrics()
     metrics.partitions.source = lambda: [
-        PartitionFacts(partition=0, lag=0, customers=0, memory=0, waiting=False)
+        PartitionFacts(partition=0, lag=0, customers=0, memory=0, waiting=False, snapshot_age=0)
     ]
+    metrics.recovery.at(0, 0, 0)
     for labelled, labels in (
         (metrics.orders, ["order"]),
         (metrics.transitions, ["none", "new", "order"]),
         (metrics.dead_letters, ["tombstone"]),
         (metrics.commits, ["committed"]),
+        (metrics.snapshots, ["written"]),
+        (metrics.snapshots_refused, ["old"]),
     ):
         labelled.labels(*labels)
     return list(metrics.registry.collect())

@@ -69,6 +69,14 @@ def test_event_is_the_same_however_often_it_is_produced_and_none_is_like_another
     assert len(set(ids(START))) == len(ids(START))
 
 
+def test_customer_who_was_erased_and_is_here_again_at_that_instant_has_other_events():
+    scorer = Scorer(ruled(30 * DAY, 7 * DAY))
+    scorer.count([enquiry("c1", 1), erase("c1", 1), enquiry("c1", 1), erase("c1", 1)])
+    said = transitions(Publication(scorer.rules, "shop"), scorer)
+    assert len(said) == 4
+    assert len({dict(headers)["ce_id"] for _, _, headers in said}) == 4
+
+
 def test_segments_are_what_the_cache_gets_with_times_for_people(publication, scorer):
     rows = living(scorer.store, np.arange(scorer.store.customers.count))
     published = {key: json.loads(value) for key, value, _ in publication.segments(scorer.store, rows, 5)}

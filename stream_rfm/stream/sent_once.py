@@ -1,0 +1,59 @@
+"""Requests of a transaction that are sent once: one that was not answered is not sent again.
+
+Whether it arrived is not known, and it may still arrive: in a later transaction of the same producer, which
+it would end or add to (``docs/decisions/0003-one-writer-one-transaction.md``). So the producer is given up;
+its successor has another epoch, which the broker tells from this one's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from aiokafka import errors
+from aiokafka.client import CoordinationType
+from aiokafka.producer.sender import AddOffsetsToTxnHandler, AddPartitionsToTxnHandler, EndTxnHandler
+
+
+class NotAnsweredError(errors.KafkaError):
+    """Nobody knows what became of a request."""
+
+
+class SentOnce:
+    """For aiokafka's handlers of requests, which would send again whatever happened."""
+
+    group: Any
+    _sender: Any
+    _default_backoff: float
+
+    async def do(self, node_id: int) -> bool:
+        """Send the request; says whether it was answered with success. One never sent is sent later."""
+        request = self.create_request()  # type: ignore[attr-defined]  # the handler's
+        try:
+            response = await self._sender.client.send(node_id, request, group=self.group)
+        except errors.NodeNotReadyError:
+            # There was no connection to send it by.
+            self._sender._coordinator_dead(CoordinationType.TRANSACTION)  # noqa: SLF001 - as aiokafka does
+            await asyncio.sleep(self._default_backoff)
+            return False
+        except errors.KafkaError as error:
+            name = type(request).__name__
+            unknown = NotAnsweredError(f"{name} was not answered: {type(error).__name__}")
+            self._sender._txn_manager.fatal_error(unknown)  # noqa: SLF001 - aiokafka keeps it there
+            return True
+        backoff = self.handle_response(response)  # type: ignore[attr-defined]  # the handler's
+        if backoff is not None:
+            await asyncio.sleep(backoff)
+        return backoff is None
+
+
+class AddPartitionsOnce(SentOnce, AddPartitionsToTxnHandler):
+    """Adds partitions to a transaction."""
+
+
+class AddOffsetsOnce(SentOnce, AddOffsetsToTxnHandler):
+    """Adds a consumer group to a transaction."""
+
+
+class EndOnce(SentOnce, EndTxnHandler):
+    """Commits or aborts a transaction."""
