@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import gc
 import logging
 import os
@@ -61,6 +62,15 @@ class ScorerWorker(faust.Worker):
 
     def _on_sigterm(self) -> None:
         self._on_signal(signal.SIGTERM)
+
+    def _on_sigusr1(self) -> None:
+        """Show where it is, on standard error. Faust would show every variable, and so customers."""
+        faulthandler.dump_traceback()
+        for task in asyncio.all_tasks(self.loop):
+            task.print_stack()
+
+    def _on_sigusr2(self) -> None:
+        """Go on: Faust would wait in a debugger."""
 
     def _on_signal(self, number: signal.Signals) -> None:
         if self._ending_since is not None:

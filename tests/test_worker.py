@@ -1,6 +1,8 @@
 """What a worker refuses to start with; what it does once it runs is in ``tests/e2e``."""
 
 import json
+import signal
+import urllib.request
 
 import pytest
 from broker import Message, eventually, write
@@ -68,3 +70,22 @@ def test_state_made_by_other_rules_is_refused(deployment, tmp_path, monkeypatch)
     with Worker(tmp_path / "other", {"STREAM_RFM_LEVELS": "3"}) as worker:
         assert worker.process.wait(30) == 2
         assert worker.said.splitlines()[-1].startswith("The state was made by other rules")
+
+
+def test_where_it_is_can_be_seen_without_any_value(deployment, tmp_path):
+    declare(deployment.settings)
+    secret = "kunde-7q"
+    with Worker(tmp_path / "worker") as worker:
+        worker.wait_until_ready()
+        url = worker.url
+        order = {"customer_id": secret, "order_id": "a", "ts": "2026-01-02T03:04:05Z", "amount": "1"}
+        message = Message(secret.encode(), json.dumps(order).encode())
+        write(deployment.servers, deployment.topics.orders.name, [message])
+        assert eventually(lambda: worker.metric("stream_rfm_order_events_total") == 1, 20)
+        worker.tell(signal.SIGUSR1)
+        worker.tell(signal.SIGUSR2)
+        assert eventually(lambda: "Stack for" in worker.said and "most recent call first" in worker.said)
+        with urllib.request.urlopen(f"{url}/ready", timeout=10) as answer:
+            assert answer.status == 200
+        assert worker.end() == 0
+        assert secret not in worker.said
