@@ -30,7 +30,7 @@ _RULES: dict[str, Any] = {
     "snapshot_seconds": 0,
 }
 _PARTITIONS = 8
-#: Without these no other command finds a run.
+#: Without these no other command finds a run, or a worker beside it would not be like its own.
 _NEEDED = {
     "kafka.bootstrap_servers",
     "redis.url",
@@ -39,6 +39,7 @@ _NEEDED = {
     "topics.partitions",
     "clock",
     "window_days",
+    "snapshot_seconds",
 }
 # A Kafka of our own needs none of what somebody's Kafka may need.
 _PLAIN = {"security_protocol": "PLAINTEXT", "ssl_cafile": None, "sasl_mechanism": None}
