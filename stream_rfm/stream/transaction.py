@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalOperation, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
 from stream_rfm.kafka import connection
@@ -79,6 +79,13 @@ class FencedProducer(AIOKafkaProducer):
             await asyncio.wait_for(self._sender.close(), _GIVE_UP_SECONDS)
         await self.client.close()
 
+    @property
+    def failure(self) -> BaseException | None:
+        """What the transaction in hand has failed with, if it has."""
+        waiter = self._txn_manager._transaction_waiter  # noqa: SLF001 - aiokafka keeps it there
+        failed = waiter is not None and waiter.done() and not waiter.cancelled()
+        return waiter.exception() if failed else None
+
     def join(self, membership: Membership) -> None:
         """Say in whose name offsets are committed from now on."""
         self._sender.membership = membership
@@ -137,6 +144,10 @@ class Transactions:
         try:
             async with asyncio.timeout(self._kafka.transaction_timeout_seconds + 5):
                 return await self._commit(work, membership)
+        except IllegalOperation as error:
+            # The sender has failed in the meantime, and that is the reason.
+            failure = self._producer.failure if self._producer is not None else None
+            raise NotCommittedError(failure or error) from error
         except (KafkaError, TimeoutError, AssertionError, asyncio.CancelledError) as error:
             if cancellation.is_wanted():
                 raise

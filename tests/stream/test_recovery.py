@@ -73,10 +73,12 @@ async def test_state_is_read_back_after_a_failed_transaction(group, tmp_path):
             send(group, 9, 9)
             assert await asyncio.to_thread(eventually, lambda: counted(worker) == 18, 30)
             assert await frequencies(group, tmp_path / "export.csv") == {"c-0": 6, "c-1": 6, "c-2": 6}
-        assert worker.metric("stream_rfm_commits_total", result="aborted") == 1
-        assert len(worker.logged("a transaction was not committed")) == 1
+        failed = len(worker.logged("a transaction was not committed"))
+        assert failed >= 1
+        assert worker.metric("stream_rfm_commits_total", result="aborted") == failed
         # Read back are all partitions, with the generation that there is.
-        assert [entry["partitions"] for entry in worker.logged("took partitions over")] == [[0, 1, 2]] * 2
+        taken = [entry["partitions"] for entry in worker.logged("took partitions over")]
+        assert taken == [[0, 1, 2]] * (1 + failed)
         assert await asyncio.to_thread(worker.end) == 0
 
 
