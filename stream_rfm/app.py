@@ -11,6 +11,7 @@ import socket
 import uuid
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, cast
 
 import faust
@@ -18,7 +19,7 @@ from faust.app.base import BootStrategy as StartOrder
 from faust.types import TP
 from mode import ServiceT
 
-from stream_rfm.configured import clock_of, intake_of, rules_of
+from stream_rfm.configured import FUTURE, clock_of, intake_of, rules_of
 from stream_rfm.kafka import connection
 from stream_rfm.kafka.topics import LARGEST_RECORD, TABLE, Topics, topics_of
 from stream_rfm.serve.background import Background
@@ -82,7 +83,7 @@ def create_app(settings: Settings) -> ScorerApp:
         SettingsError: the settings do not fit together.
     """
     rules, clock, topics = rules_of(settings), clock_of(settings), topics_of(settings)
-    intake_of(settings, 0)
+    intake = intake_of(settings, 0)
     metrics = Metrics()
     app = _faust_app(settings)
 
@@ -101,7 +102,7 @@ def create_app(settings: Settings) -> ScorerApp:
         cache=cache,
         accounts=Accounts(metrics, rules.grid),
         app_id=settings.app_id,
-        intake=lambda now: intake_of(settings, now),
+        intake=lambda now: replace(intake, latest=now + FUTURE),
         commit_ms=settings.commit_ms,
     )
     follower = VersionFollower(

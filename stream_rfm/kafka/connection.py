@@ -16,29 +16,17 @@ def for_kafka_python(kafka: KafkaSettings) -> dict[str, Any]:
     }
     if kafka.ssl_cafile is not None:
         arguments["ssl_cafile"] = str(kafka.ssl_cafile)
-    if kafka.sasl_mechanism is not None:
-        arguments |= {
-            "sasl_mechanism": kafka.sasl_mechanism,
-            "sasl_plain_username": kafka.sasl_username,
-            "sasl_plain_password": _password(kafka),
-        }
-    return arguments
+    return {**arguments, **_sasl(kafka)}
 
 
 def for_aiokafka(kafka: KafkaSettings) -> dict[str, Any]:
     """Arguments that every client of aiokafka takes."""
-    arguments: dict[str, Any] = {
+    return {
         "bootstrap_servers": kafka.bootstrap_servers,
         "security_protocol": kafka.security_protocol,
         "ssl_context": ssl_context(kafka),
+        **_sasl(kafka),
     }
-    if kafka.sasl_mechanism is not None:
-        arguments |= {
-            "sasl_mechanism": kafka.sasl_mechanism,
-            "sasl_plain_username": kafka.sasl_username,
-            "sasl_plain_password": _password(kafka),
-        }
-    return arguments
 
 
 def ssl_context(kafka: KafkaSettings) -> ssl.SSLContext | None:
@@ -48,5 +36,11 @@ def ssl_context(kafka: KafkaSettings) -> ssl.SSLContext | None:
     return ssl.create_default_context(cafile=str(kafka.ssl_cafile) if kafka.ssl_cafile else None)
 
 
-def _password(kafka: KafkaSettings) -> str | None:
-    return kafka.sasl_password.get_secret_value() if kafka.sasl_password else None
+def _sasl(kafka: KafkaSettings) -> dict[str, Any]:
+    if kafka.sasl_mechanism is None:
+        return {}
+    return {
+        "sasl_mechanism": kafka.sasl_mechanism,
+        "sasl_plain_username": kafka.sasl_username,
+        "sasl_plain_password": kafka.sasl_password.get_secret_value() if kafka.sasl_password else None,
+    }

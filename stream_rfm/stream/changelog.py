@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
-from stream_rfm.kafka import connection
 from stream_rfm.settings import KafkaSettings
+from stream_rfm.stream.reading import reading
 from stream_rfm.stream.snapshots import Loaded
 from stream_rfm.table.journal import MARKER
 from stream_rfm.table.restore import Restore
@@ -20,6 +19,11 @@ log = logging.getLogger(__name__)
 _FETCH_BYTES = 8 << 20
 _RECORDS = 50_000
 _SAY_SECONDS = 5.0
+_OPTIONS = {
+    "auto_offset_reset": "earliest",
+    "max_partition_fetch_bytes": _FETCH_BYTES,
+    "fetch_max_bytes": 2 * _FETCH_BYTES,
+}
 
 
 class Changelog:
@@ -28,23 +32,6 @@ class Changelog:
     def __init__(self, kafka: KafkaSettings, topic: str) -> None:
         self._kafka = kafka
         self._topic = topic
-
-    @asynccontextmanager
-    async def _consumer(self, place: TopicPartition) -> AsyncIterator[AIOKafkaConsumer]:
-        consumer = AIOKafkaConsumer(
-            **connection.for_aiokafka(self._kafka),
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_partition_fetch_bytes=_FETCH_BYTES,
-            fetch_max_bytes=2 * _FETCH_BYTES,
-        )
-        await consumer.start()
-        try:
-            consumer.assign([place])
-            yield consumer
-        finally:
-            await consumer.stop()
 
     async def read(
         self,
@@ -73,10 +60,10 @@ class Changelog:
         # Whom Redis does not know yet may have been written before the snapshot.
         start = begin if recent_from is None else min(begin, recent_from)
         if start >= end:
-            # aiokafka's consumer raises CancelledError when it is stopped before it has done anything.
             return restore
         place = TopicPartition(self._topic, partition)
-        async with self._consumer(place) as consumer:
+        async with reading(self._kafka, **_OPTIONS) as consumer:
+            consumer.assign([place])
             if start:
                 consumer.seek(place, start)
             else:

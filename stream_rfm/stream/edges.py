@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
-from stream_rfm.kafka import connection
 from stream_rfm.settings import KafkaSettings
+from stream_rfm.stream.reading import reading
 
 
 async def edges(
@@ -25,15 +25,10 @@ async def edges(
     """
     places = [TopicPartition(topic, number) for number in partitions]
     if not places:
-        # aiokafka's consumer raises CancelledError when it is stopped before it has done anything.
         return {}, {}
-    consumer = AIOKafkaConsumer(**connection.for_aiokafka(kafka))
-    await consumer.start()
-    try:
+    async with reading(kafka, isolation_level="read_uncommitted") as consumer:
         firsts = await consumer.beginning_offsets(places)
         ends = await consumer.end_offsets(places)
-    finally:
-        await consumer.stop()
     return (
         {place.partition: int(firsts[place]) for place in places},
         {place.partition: int(ends[place]) for place in places},

@@ -8,10 +8,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from stream_rfm.configured import clock_of, rules_of
-from stream_rfm.kafka import connection
 from stream_rfm.kafka.topics import topics_of
 from stream_rfm.model import instant, version
 from stream_rfm.model.version import Version
@@ -20,7 +19,8 @@ from stream_rfm.offline.segments_file import Row
 from stream_rfm.settings import Settings, SettingsError
 from stream_rfm.stream.changelog import Changelog
 from stream_rfm.stream.edges import edges
-from stream_rfm.stream.last_markers import LastMarkers
+from stream_rfm.stream.last_markers import last_markers
+from stream_rfm.stream.reading import reading
 from stream_rfm.table.partition import Marker, Partition, read_marker
 
 _POLL_SECONDS = 0.5
@@ -91,7 +91,7 @@ class Export:
         """The last marker of every partition, once all have been scored as of the instant."""
         give_up = time.monotonic() + timeout_seconds
         partitions = self._settings.topics.partitions
-        async with LastMarkers(self._settings.kafka, self._topics.changelog.name, partitions) as last:
+        async with last_markers(self._settings.kafka, self._topics.changelog.name, partitions) as last:
             while True:
                 markers = [None if value is None else read_marker(value) for value in await last.look()]
                 missing = [number for number, marker in enumerate(markers) if not _has(marker, as_of)]
@@ -115,13 +115,7 @@ class Export:
 
     async def _published(self) -> list[Version]:
         place = TopicPartition(self._topics.quantiles.name, 0)
-        consumer = AIOKafkaConsumer(
-            **connection.for_aiokafka(self._settings.kafka),
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-        )
-        await consumer.start()
-        try:
+        async with reading(self._settings.kafka) as consumer:
             consumer.assign([place])
             await consumer.seek_to_beginning(place)
             [end] = (await consumer.end_offsets([place])).values()
@@ -129,9 +123,7 @@ class Export:
             while await consumer.position(place) < end:
                 fetched = await consumer.getmany(place, timeout_ms=500)
                 known += [json.loads(record.value) for record in fetched.get(place, ()) if record.value]
-            return [version.from_document(document) for document in known]
-        finally:
-            await consumer.stop()
+        return [version.from_document(document) for document in known]
 
     async def _rows(self, number: int, end: int, chosen: Version) -> list[Row]:
         restore = await self._changelog.read(number, end, stop_at=lambda value: _applied(value, chosen))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from stream_rfm.kafka import connection
 from stream_rfm.settings import KafkaSettings
+from stream_rfm.stream.reading import reading
 from stream_rfm.stream.tail import last_record
 from stream_rfm.table.journal import MARKER
 
@@ -16,29 +16,11 @@ from stream_rfm.table.journal import MARKER
 class LastMarkers:
     """Looks from the end of each partition backwards, and again only where something was added."""
 
-    def __init__(self, kafka: KafkaSettings, topic: str, partitions: int) -> None:
-        """Prepare to look; use it with ``async with``.
-
-        Args:
-            kafka: where the broker is.
-            topic: the changelog.
-            partitions: how many it has.
-        """
-        self._consumer = AIOKafkaConsumer(
-            **connection.for_aiokafka(kafka), isolation_level="read_committed", enable_auto_commit=False
-        )
-        self._places = [TopicPartition(topic, number) for number in range(partitions)]
+    def __init__(self, consumer: AIOKafkaConsumer, places: list[TopicPartition]) -> None:
+        self._consumer = consumer
+        self._places = places
         self._ends: dict[TopicPartition, int] = {}
         self._found: dict[TopicPartition, bytes] = {}
-
-    async def __aenter__(self) -> Self:
-        await self._consumer.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._consumer.stop()
 
     async def look(self) -> list[bytes | None]:
         """The last marker of each partition, in their order; ``None`` where nothing was written."""
@@ -53,3 +35,16 @@ class LastMarkers:
                     self._found[place] = marker.value
                 self._ends[place] = ends[place]
         return [self._found.get(place) for place in self._places]
+
+
+@asynccontextmanager
+async def last_markers(kafka: KafkaSettings, topic: str, partitions: int) -> AsyncIterator[LastMarkers]:
+    """Look at a changelog.
+
+    Args:
+        kafka: where the broker is.
+        topic: the changelog.
+        partitions: how many it has.
+    """
+    async with reading(kafka) as consumer:
+        yield LastMarkers(consumer, [TopicPartition(topic, number) for number in range(partitions)])

@@ -12,11 +12,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from mode import Service
 
-from stream_rfm.kafka import connection
 from stream_rfm.model import version
 from stream_rfm.model.version import Version
 from stream_rfm.settings import KafkaSettings
 from stream_rfm.stream import cancellation
+from stream_rfm.stream.reading import reading
 from stream_rfm.stream.tail import last_record
 
 log = logging.getLogger(__name__)
@@ -56,12 +56,8 @@ class VersionFollower(Service):
 
     async def caught_up(self) -> None:
         """Wait until all that is published by now has been read."""
-        consumer = AIOKafkaConsumer(**connection.for_aiokafka(self._kafka), isolation_level="read_committed")
-        await consumer.start()
-        try:
+        async with reading(self._kafka) as consumer:
             end = (await consumer.end_offsets([self._place]))[self._place]
-        finally:
-            await consumer.stop()
         async with self._moved:
             await self._moved.wait_for(lambda: self._position is not None and self._position >= end)
 
@@ -77,15 +73,9 @@ class VersionFollower(Service):
                 await self.sleep(_PAUSE_SECONDS)
 
     async def _read(self) -> None:
-        consumer = AIOKafkaConsumer(
-            **connection.for_aiokafka(self._kafka),
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=_FETCH_MS,
-        )
-        await consumer.start()
-        try:
+        async with reading(
+            self._kafka, auto_offset_reset="earliest", fetch_max_wait_ms=_FETCH_MS
+        ) as consumer:
             start = await self._beginning(consumer) if self._position is None else self._position
             consumer.assign([self._place])
             consumer.seek(self._place, start)
@@ -97,8 +87,6 @@ class VersionFollower(Service):
                 async with self._moved:
                     self._position = await consumer.position(self._place)
                     self._moved.notify_all()
-        finally:
-            await consumer.stop()
 
     async def _beginning(self, consumer: AIOKafkaConsumer) -> int:
         """The offset of the first version to be read."""

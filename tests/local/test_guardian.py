@@ -6,7 +6,8 @@ import sys
 from contextlib import contextmanager, suppress
 
 import pytest
-from local_probes import eventually, gone, python
+from broker import eventually
+from local_probes import gone, python
 
 from stream_rfm.local import guardian
 from stream_rfm.local.errors import ServiceError

@@ -3,7 +3,8 @@ import signal
 
 import psutil
 import pytest
-from local_probes import create_topic, eventually, gone, read, taken, write
+from broker import eventually
+from local_probes import create_topic, gone, read, taken, write
 
 from stream_rfm.local.errors import PortTakenError, ServiceError
 from stream_rfm.local.kafka import KafkaBroker

@@ -2,7 +2,8 @@ import json
 import signal
 
 import pytest
-from local_probes import create_topic, eventually, gone, python, taken
+from broker import eventually
+from local_probes import create_topic, gone, python, taken
 from pydantic import SecretStr
 from redis import Redis
 

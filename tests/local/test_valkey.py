@@ -1,7 +1,8 @@
 import msgpack
 import psutil
 import pytest
-from local_probes import eventually, gone, taken
+from broker import eventually
+from local_probes import gone, taken
 from redis import Redis
 from redis import TimeoutError as RedisTimeoutError
 

@@ -11,8 +11,6 @@ from stream_rfm.stream.snapshots import Snapshots
 from stream_rfm.stream.writer import now
 from stream_rfm.table.partition import Partition
 
-HOUR = 3_600_000_000
-
 
 def keeping(parts: Parts) -> Snapshots:
     """Snapshots of a worker, which it takes over from."""

@@ -1,7 +1,7 @@
 from collections import Counter
 
 import pytest
-from parts import Parts, Record, day, order
+from parts import Record, day, order
 
 from stream_rfm.intake import records
 from stream_rfm.intake.document import Intake
@@ -13,13 +13,6 @@ from stream_rfm.table.partition import Partition
 
 NOW = instant.parse(day(3))
 ARRIVED = 1_735_732_800_000
-
-
-@pytest.fixture
-async def parts(deployment):
-    made = Parts(deployment.settings, "none")
-    yield made
-    await made.cache.close()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from parts import Parts, Record, day, order
+from parts import Record, day, order
 
 from schemas import validator
 from stream_rfm.intake import records
@@ -16,13 +16,6 @@ from stream_rfm.table.journal import MARKER
 from stream_rfm.table.partition import Partition
 
 NOW = instant.parse(day(3))
-
-
-@pytest.fixture
-async def parts(deployment):
-    made = Parts(deployment.settings, "none")
-    yield made
-    await made.cache.close()
 
 
 @pytest.fixture

@@ -2,14 +2,14 @@ import pytest
 from members import member_of
 from parts import heartbeat, order, parts_of
 
-from stream_rfm.stream.last_markers import LastMarkers
+from stream_rfm.stream.last_markers import last_markers
 from stream_rfm.table.partition import read_marker
 
 
 @pytest.fixture
 async def markers(declared):
     settings, changelog = declared.settings, declared.topics.changelog
-    async with LastMarkers(settings.kafka, changelog.name, changelog.partitions) as last:
+    async with last_markers(settings.kafka, changelog.name, changelog.partitions) as last:
 
         async def positions():
             return [None if value is None else read_marker(value).position for value in await last.look()]

@@ -10,26 +10,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaProducer
-from members import member_of
 from parts import order, parts_of
 from snapshot_parts import facts, keeping
 
 from stream_rfm.stream.snapshot_files import SnapshotFiles
 from stream_rfm.stream.snapshot_writing import SnapshotWriting
 from stream_rfm.table.snapshot import decode
-
-HOUR = 3_600_000_000
-
-
-@pytest.fixture
-async def member(declared, monkeypatch):
-    monkeypatch.setenv("STREAM_RFM_MIN_CUSTOMERS", "1")
-    async with AIOKafkaProducer(bootstrap_servers=declared.servers) as producer:
-        for _ in range(6):
-            await producer.send_and_wait(declared.topics.orders.name, b"{}", b"k", partition=0)
-    async with member_of(declared) as joined:
-        yield joined.membership
 
 
 async def test_state_that_is_not_committed_is_not_copied(declared, member):

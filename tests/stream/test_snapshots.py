@@ -6,9 +6,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from aiokafka import AIOKafkaProducer
 from broker import eventually
-from members import member_of
 from parts import parts_of
 from snapshot_parts import facts, file_of, keeping, worked
 
@@ -18,16 +16,6 @@ from stream_rfm.table.partition import Partition
 from stream_rfm.table.snapshot import decode, encode
 
 HOUR = 3_600_000_000
-
-
-@pytest.fixture
-async def member(declared, monkeypatch):
-    monkeypatch.setenv("STREAM_RFM_MIN_CUSTOMERS", "1")
-    async with AIOKafkaProducer(bootstrap_servers=declared.servers) as producer:
-        for _ in range(6):
-            await producer.send_and_wait(declared.topics.orders.name, b"{}", b"k", partition=0)
-    async with member_of(declared) as joined:
-        yield joined.membership
 
 
 async def restarted(declared, member, name="two") -> tuple[dict[bytes, list[int]], dict[str, float], float]:
