@@ -234,8 +234,8 @@ def _wire_metrics(app: ScorerApp, metrics: Metrics, topics: Topics, snapshots: S
                 end = app.consumer.highwater(TP(topics.orders.name, number))
             yield PartitionFacts(
                 partition=number,
-                lag=max(0, (end or 0) - lane.partition.position),
-                customers=lane.partition.store.customers.count,
+                lag=None if end is None else max(0, end - lane.partition.position),
+                customers=int(lane.partition.store.customers.is_somebody().sum()),
                 memory=lane.partition.store.nbytes,
                 waiting=lane.partition.waiting,
                 snapshot_age=None if snapshots is None else snapshots.age(number),

@@ -44,7 +44,7 @@ class PartitionFacts:
 
     Attributes:
         partition: its number.
-        lag: records of the topic that are not counted yet.
+        lag: records of the topic that are not counted yet; ``None`` before Kafka has told how many there are.
         customers: how many are known.
         memory: bytes that its state takes.
         waiting: whether it waits for other partitions at a boundary.
@@ -52,7 +52,7 @@ class PartitionFacts:
     """
 
     partition: int
-    lag: int
+    lag: int | None
     customers: int
     memory: int
     waiting: bool
@@ -87,7 +87,8 @@ class PartitionCollector(Collector):
         )
         for facts in self.source():
             labels = [str(facts.partition)]
-            lag.add_metric(labels, facts.lag)
+            if facts.lag is not None:
+                lag.add_metric(labels, facts.lag)
             customers.add_metric(labels, facts.customers)
             memory.add_metric(labels, facts.memory)
             waiting.add_metric(labels, facts.waiting)

@@ -78,6 +78,8 @@ class FencedProducer(AIOKafkaProducer):
         with suppress(KafkaError, TimeoutError):
             await asyncio.wait_for(self._sender.close(), _GIVE_UP_SECONDS)
         await self.client.close()
+        # Seen by commit() mostly, but where it ended by another error asyncio would say that nobody looked.
+        _ = self.failure
 
     @property
     def failure(self) -> BaseException | None:

@@ -54,6 +54,14 @@ def test_partitions_have_series_as_long_as_they_are_there():
     assert not [name for name, *labels in samples(metrics.registry) if ("partition", "1") in labels]
 
 
+def test_lag_that_nobody_knows_is_not_shown_as_none():
+    metrics = Metrics()
+    metrics.partitions.source = lambda: [facts(1, None), facts(2, 0)]
+    found = samples(metrics.registry)
+    assert ("stream_rfm_consumer_lag", ("partition", "1")) not in found
+    assert found["stream_rfm_consumer_lag", ("partition", "2")] == 0
+
+
 def test_names_have_our_prefix_and_say_their_units():
     metrics = Metrics()
     metrics.partitions.source = lambda: [facts(1, 0)]

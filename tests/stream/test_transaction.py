@@ -1,4 +1,6 @@
 import asyncio
+import gc
+from dataclasses import replace
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -95,3 +97,16 @@ async def test_stopped_producer_commits_nothing(declared, member):
         pass
     with pytest.raises(NotCommittedError, match="stopped"):
         await transactions.commit(work_of(declared, b"late"), member)
+
+
+async def test_refused_offsets_leave_no_error_behind_that_nobody_looked_at(declared, member, caplog):
+    async with transactions_of(declared) as transactions:
+        with pytest.raises(NotCommittedError) as refused:
+            await transactions.commit(
+                work_of(declared, b"stale"), replace(member, generation=member.generation + 7)
+            )
+        assert refused.value.fenced
+        await transactions.renew()
+    del refused
+    gc.collect()
+    assert not [record for record in caplog.records if record.name == "asyncio"]
