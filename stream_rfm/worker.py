@@ -18,7 +18,8 @@ from stream_rfm import logs
 from stream_rfm.app import create_app
 from stream_rfm.kafka.admin import KafkaUnavailableError
 from stream_rfm.kafka.declare import declare
-from stream_rfm.settings import Settings, SettingsError, variable
+from stream_rfm.serve.metrics import Metrics
+from stream_rfm.settings import Settings, SettingsError
 from stream_rfm.table.restore import ChangelogError
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ def run(settings: Settings) -> None:
     """
     logs.configure(settings.log_level)
     app = create_app(settings)
-    _prepare_topics(settings)
+    _prepare_topics(settings, app.metrics)
     log.info("starting", extra={"app_id": settings.app_id, "clock": settings.clock})
     # What is alive now stays; what comes are batches, and looking for cycles in them finds none.
     gc.freeze()
@@ -107,7 +108,7 @@ def run(settings: Settings) -> None:
         raise SettingsError(str(error)) from None
 
 
-def _prepare_topics(settings: Settings) -> None:
+def _prepare_topics(settings: Settings, metrics: Metrics) -> None:
     """Wait until Kafka answers, then create what is missing."""
     for attempt in Retrying(
         retry=retry_if_exception_type(KafkaUnavailableError),
@@ -125,12 +126,9 @@ def _prepare_topics(settings: Settings) -> None:
                 "a topic is not as it should be",
                 extra={"topic": each.topic.name, "differences": list(each.differences)},
             )
-        if each.fatal:
-            raise SettingsError(
-                f"Topic {each.topic.name} differs ({'; '.join(each.differences)}): set "
-                f"{variable('topics.partitions')} to what it has, or use topics of another "
-                f"{variable('topics.prefix')}."
-            )
+        metrics.topic_differences.labels(each.topic.name).set(len(each.differences))
+        if each.refusal:
+            raise SettingsError(each.refusal)
 
 
 def _say_waiting(state: RetryCallState) -> None:

@@ -6,8 +6,10 @@ import urllib.request
 
 import pytest
 from broker import Message, eventually, write
+from kafka.admin import ConfigResource, ConfigResourceType
 from workers import Worker
 
+from stream_rfm.kafka.admin import admin_client
 from stream_rfm.kafka.declare import declare
 
 
@@ -54,6 +56,32 @@ def test_topics_with_other_partitions_are_refused(deployment, tmp_path):
         assert deployment.topics.orders.name in last
         assert "STREAM_RFM_TOPICS__PARTITIONS" in last
         assert "Traceback" not in worker.said
+
+
+def test_topic_whose_settings_would_lose_state_is_refused_and_others_are_warned_of(deployment, tmp_path):
+    declare(deployment.settings)
+    changelog, segments = deployment.topics.changelog.name, deployment.topics.segments.name
+    with admin_client(deployment.settings.kafka) as admin:
+        set_to(admin, segments, "compact,delete")
+        with Worker(tmp_path / "warned") as worker:
+            worker.wait_until_ready()
+            [warned] = worker.logged("a topic is not as it should be")
+            assert warned["topic"] == segments
+            assert warned["differences"] == ["cleanup.policy: compact,delete, not compact"]
+            assert worker.metric("stream_rfm_topic_differences", topic=segments) == 1
+            assert worker.metric("stream_rfm_topic_differences") == 1
+            assert worker.end() == 0
+        set_to(admin, changelog, "delete")
+    with Worker(tmp_path / "refused") as worker:
+        assert worker.process.wait(30) == 2
+        last = worker.said.splitlines()[-1]
+        assert last.startswith(f"Topic {changelog} has cleanup.policy: delete, not compact")
+        assert f"--topic {changelog} --add-config cleanup.policy=compact" in last
+        assert "Traceback" not in worker.said
+
+
+def set_to(admin, topic, policy):
+    admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {"cleanup.policy": policy})])
 
 
 def test_state_made_by_other_rules_is_refused(deployment, tmp_path, monkeypatch):

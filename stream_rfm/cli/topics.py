@@ -36,8 +36,8 @@ def create(as_json: AsJson = False, config: Config = None) -> None:
         typer.echo(f"{each.topic.name}: {state}")
         for difference in each.differences:
             say(f"{each.topic.name}: {difference}")
-        if each.fatal:
-            say(f"{each.topic.name}: no worker starts with that number of partitions.")
+        if each.refusal:
+            say(f"No worker starts. {each.refusal}")
 
 
 def _document(declared: Declared) -> dict[str, object]:
@@ -45,5 +45,5 @@ def _document(declared: Declared) -> dict[str, object]:
         "topic": declared.topic.name,
         "created": declared.created,
         "differences": list(declared.differences),
-        "fatal": declared.fatal,
+        "fatal": declared.refusal is not None,
     }

@@ -10,6 +10,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from stream_rfm.kafka.admin import admin_client
+from stream_rfm.kafka.differences import Found, differences, refusal
 from stream_rfm.kafka.topics import Topic, topics_of
 from stream_rfm.settings import Settings, variable
 
@@ -31,13 +32,13 @@ class Declared:
         topic: the topic as it has to be.
         created: whether this declaration created it.
         differences: what is otherwise on the topic that is there, each as ``what: is, not should``.
-        fatal: whether nothing can run with these differences.
+        refusal: why no worker may start with them, and what to do; ``None`` where one may.
     """
 
     topic: Topic
     created: bool
     differences: tuple[str, ...] = ()
-    fatal: bool = False
+    refusal: str | None = None
 
 
 def declare(settings: Settings, admin: KafkaAdminClient | None = None) -> list[Declared]:
@@ -64,7 +65,7 @@ def declare(settings: Settings, admin: KafkaAdminClient | None = None) -> list[D
     return [
         Declared(topic, created=True)
         if topic.name in created
-        else _compared(topic, found[topic.name], configs[topic.name], settings.topics.replication)
+        else _compared(topic, found[topic.name], configs[topic.name], settings)
         for topic in topics
     ]
 
@@ -98,27 +99,23 @@ def _create_missing(admin: KafkaAdminClient, topics: tuple[Topic, ...], replicat
     return created
 
 
-def _configs(admin: KafkaAdminClient, topics: tuple[Topic, ...]) -> dict[str, dict[str, Any]]:
-    asked = [ConfigResource(ConfigResourceType.TOPIC, topic.name, list(topic.configs)) for topic in topics]
+def _configs(admin: KafkaAdminClient, topics: tuple[Topic, ...]) -> dict[str, dict[str, str]]:
+    asked = [
+        ConfigResource(ConfigResourceType.TOPIC, topic.name, [*topic.configs, *topic.expected])
+        for topic in topics
+    ]
     answer: dict[str, dict[str, Any]] = admin.describe_configs(asked, config_filter="all")["topic"]
     return {name: {key: entry["value"] for key, entry in entries.items()} for name, entries in answer.items()}
 
 
 def _compared(
-    topic: Topic, partitions: list[dict[str, Any]], configs: dict[str, Any], replication: int
+    topic: Topic, partitions: list[dict[str, Any]], configs: dict[str, str], settings: Settings
 ) -> Declared:
     replicas = min(len(partition["replica_nodes"]) for partition in partitions)
-    pairs: list[tuple[str, Any, Any]] = [
-        ("partitions", len(partitions), topic.partitions),
-        ("replication", replicas, replication),
-    ]
-    pairs += [(key, configs.get(key), value) for key, value in topic.configs.items()]
-    differences = tuple(
-        f"{what}: {is_}, not {should}" for what, is_, should in pairs if not _same(is_, should)
+    found = Found(len(partitions), replicas, configs)
+    return Declared(
+        topic,
+        created=False,
+        differences=differences(topic, found, settings.topics.replication),
+        refusal=refusal(topic, found, settings),
     )
-    # Which partition a customer is in depends on how many there are; everything else can be set right later.
-    return Declared(topic, created=False, differences=differences, fatal=len(partitions) != topic.partitions)
-
-
-def _same(found: Any, wanted: Any) -> bool:
-    return set(str(found).split(",")) == set(str(wanted).split(","))

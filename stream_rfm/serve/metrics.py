@@ -214,6 +214,12 @@ class Metrics:
         self.snapshot_bytes = Counter(
             "stream_rfm_snapshot_bytes", "Written as local snapshots.", registry=registry
         )
+        self.topic_differences = Gauge(
+            "stream_rfm_topic_differences",
+            "What was otherwise on a topic at the start than it should be.",
+            ["topic"],
+            registry=registry,
+        )
         self.lost_records = Counter(
             "stream_rfm_lost_records",
             "Records deleted from the topic before they were counted.",

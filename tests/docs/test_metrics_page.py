@@ -25,6 +25,7 @@ def families() -> list[Metric]:
         (metrics.commits, ["committed"]),
         (metrics.snapshots, ["written"]),
         (metrics.snapshots_refused, ["old"]),
+        (metrics.topic_differences, ["orders"]),
     ):
         labelled.labels(*labels)
     return list(metrics.registry.collect())

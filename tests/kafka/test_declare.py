@@ -25,7 +25,7 @@ def test_every_missing_topic_is_created_as_it_has_to_be(deployment, admin):
     topics = deployment.topics.all()
     declared = declare(deployment.settings, admin)
     assert [each.topic for each in declared] == list(topics)
-    assert all(each.created and not each.differences and not each.fatal for each in declared)
+    assert all(each.created and not each.differences and not each.refusal for each in declared)
     for topic in topics:
         assert partitions_of(admin, topic.name) == topic.partitions
         assert topic.configs.items() <= configs(admin, topic.name).items()
@@ -33,7 +33,7 @@ def test_every_missing_topic_is_created_as_it_has_to_be(deployment, admin):
 
 def test_declaring_again_finds_nothing_to_say(deployment):
     declare(deployment.settings)
-    assert not any(each.created or each.differences or each.fatal for each in declare(deployment.settings))
+    assert not any(each.created or each.differences or each.refusal for each in declare(deployment.settings))
 
 
 def test_only_what_is_missing_is_created_and_what_differs_is_said_but_not_changed(deployment, admin):
@@ -47,9 +47,9 @@ def test_only_what_is_missing_is_created_and_what_differs_is_said_but_not_change
     )
     by_topic = {each.topic.name: each for each in declare(deployment.settings, admin)}
     assert by_topic[orders].differences == ("partitions: 1, not 3",)
-    assert by_topic[orders].fatal
+    assert "1 partitions, not 3" in by_topic[orders].refusal
     assert by_topic[transitions].differences == ("cleanup.policy: compact, not delete",)
-    assert not by_topic[transitions].fatal
+    assert by_topic[transitions].refusal is None
     assert {topic for topic, each in by_topic.items() if not each.created} == {orders, transitions}
     assert partitions_of(admin, orders) == 1
     assert configs(admin, transitions)["cleanup.policy"] == "compact"
