@@ -16,8 +16,9 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_nev
 
 from stream_rfm import logs
 from stream_rfm.app import create_app
-from stream_rfm.kafka.admin import KafkaUnavailableError
+from stream_rfm.kafka.admin import KafkaUnavailableError, admin_client
 from stream_rfm.kafka.declare import declare
+from stream_rfm.kafka.rights import check_rights
 from stream_rfm.serve.metrics import Metrics
 from stream_rfm.settings import Settings, SettingsError
 from stream_rfm.table.restore import ChangelogError
@@ -109,15 +110,16 @@ def run(settings: Settings) -> None:
 
 
 def _prepare_topics(settings: Settings, metrics: Metrics) -> None:
-    """Wait until Kafka answers, then create what is missing."""
+    """Wait until Kafka answers, then create what is missing, and see whether all may be used."""
     for attempt in Retrying(
         retry=retry_if_exception_type(KafkaUnavailableError),
         wait=wait_exponential(multiplier=0.5, max=_LONGEST_PAUSE),
         stop=stop_never,
         before_sleep=_say_waiting,
     ):
-        with attempt:
-            declared = declare(settings)
+        with attempt, admin_client(settings.kafka) as admin:
+            declared = declare(settings, admin)
+            check_rights(settings, admin)
     for each in declared:
         if each.created:
             log.info("created a topic", extra={"topic": each.topic.name})

@@ -29,6 +29,7 @@ EXPECTED = {
     "stream_rfm.local.errors.ServiceError": FAILED,
     "stream_rfm.kafka.admin.KafkaUnavailableError": FAILED,
     "stream_rfm.kafka.declare.TopicsError": FAILED,
+    "stream_rfm.kafka.rights.RightsError": FAILED,
     "stream_rfm.kafka.orders_writer.OrdersWriterError": FAILED,
     "stream_rfm.stream.export.ExportError": FAILED,
     "stream_rfm.table.restore.ChangelogError": FAILED,

@@ -11,6 +11,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from stream_rfm.kafka.admin import admin_client
 from stream_rfm.kafka.differences import Found, differences, refusal
+from stream_rfm.kafka.rights import NOT_AUTHORIZED, RightsError
 from stream_rfm.kafka.topics import Topic, topics_of
 from stream_rfm.settings import Settings, variable
 
@@ -52,16 +53,19 @@ def declare(settings: Settings, admin: KafkaAdminClient | None = None) -> list[D
 
     Raises:
         KafkaUnavailableError: no broker answers.
+        RightsError: Kafka does not let this user see or create a topic.
         TopicsError: a topic cannot be created.
         KafkaTimeoutError: a topic has no leader in good time.
     """
     topics = topics_of(settings).all()
     with nullcontext(admin) if admin else admin_client(settings.kafka) as client:
-        created = _create_missing(client, topics, settings.topics.replication)
+        created = _create_missing(client, topics, settings)
         names = [topic.name for topic in topics]
         client.wait_for_topics(names, timeout_ms=_WAIT_MS)
         found = {topic["name"]: topic["partitions"] for topic in client.describe_topics(names)}
         configs = _configs(client, topics)
+        if hidden := [name for name in names if not configs[name]]:
+            raise RightsError.of(settings.kafka, [("DESCRIBE_CONFIGS", "Topic", name) for name in hidden])
     return [
         Declared(topic, created=True)
         if topic.name in created
@@ -70,8 +74,10 @@ def declare(settings: Settings, admin: KafkaAdminClient | None = None) -> list[D
     ]
 
 
-def _create_missing(admin: KafkaAdminClient, topics: tuple[Topic, ...], replication: int) -> set[str]:
+def _create_missing(admin: KafkaAdminClient, topics: tuple[Topic, ...], settings: Settings) -> set[str]:
+    replication = settings.topics.replication
     there = admin.describe_topics([topic.name for topic in topics])
+    _must_be_authorized(there, "DESCRIBE", settings)
     missing = {topic["name"] for topic in there if topic["error_code"] == _UNKNOWN_TOPIC}
     if not missing:
         return set()
@@ -85,6 +91,7 @@ def _create_missing(admin: KafkaAdminClient, topics: tuple[Topic, ...], replicat
         if topic.name in missing
     }
     answer = admin.create_topics(wanted, raise_errors=False)
+    _must_be_authorized(answer["topics"], "CREATE", settings)
     created = set()
     for topic in answer["topics"]:
         name, code = topic["name"], topic["error_code"]
@@ -97,6 +104,12 @@ def _create_missing(admin: KafkaAdminClient, topics: tuple[Topic, ...], replicat
                 f"{replication}) and the brokers' own settings."
             )
     return created
+
+
+def _must_be_authorized(answers: list[dict[str, Any]], operation: str, settings: Settings) -> None:
+    refused = sorted(topic["name"] for topic in answers if topic["error_code"] in NOT_AUTHORIZED)
+    if refused:
+        raise RightsError.of(settings.kafka, [(operation, "Topic", name) for name in refused])
 
 
 def _configs(admin: KafkaAdminClient, topics: tuple[Topic, ...]) -> dict[str, dict[str, str]]:

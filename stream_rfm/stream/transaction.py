@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import IllegalOperation, KafkaError
+from aiokafka.errors import IllegalOperation, KafkaError, TransactionalIdAuthorizationFailed
 from aiokafka.structs import OffsetAndMetadata
 
 from stream_rfm.kafka import connection
+from stream_rfm.kafka.rights import RightsError
 from stream_rfm.settings import KafkaSettings
 from stream_rfm.stream import cancellation
 from stream_rfm.stream.offset_commit import FencedMemberError, FencedSender, Membership
@@ -121,7 +122,12 @@ class Transactions:
             transaction_timeout_ms=round(self._kafka.transaction_timeout_seconds * 1000),
             request_timeout_ms=round(self._kafka.request_timeout_seconds * 1000),
         )
-        await self._producer.start()
+        try:
+            await self._producer.start()
+        except TransactionalIdAuthorizationFailed:
+            await self.stop()
+            right = ("WRITE", "TransactionalId", f"{self._group}-*")
+            raise RightsError.of(self._kafka, [right]) from None
 
     async def stop(self) -> None:
         """Give the producer up; a transaction that is still open is aborted by the broker."""

@@ -1,0 +1,73 @@
+"""A broker that asks who somebody is, and lets them do only what they were granted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kafka import KafkaAdminClient
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    ResourcePattern,
+    ResourceType,
+)
+
+from stream_rfm.local.kafka import KafkaBroker
+from stream_rfm.local.ports import HOST, free_ports
+
+USER, PASSWORD = "worker", "only-for-a-test"
+_LOGIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
+
+#: An operation and a resource; a resource that ends in ``*`` is all that begin so.
+Grant = tuple[ACLOperation, ResourceType, str]
+
+
+class SecuredBroker(KafkaBroker):
+    """Who comes without a password may do everything, and grants the worker's user what it may."""
+
+    def _prepare(self) -> list[str]:
+        plain, controller = self.ports
+        [self.guarded_port] = free_ports(1)
+        outside = f"PLAINTEXT://{HOST}:{plain},GUARDED://{HOST}:{self.guarded_port}"
+        self._properties |= {
+            "listeners": f"{outside},CONTROLLER://{HOST}:{controller}",
+            "advertised.listeners": outside,
+            "listener.security.protocol.map": (
+                "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,GUARDED:SASL_PLAINTEXT"
+            ),
+            "inter.broker.listener.name": "PLAINTEXT",
+            "sasl.enabled.mechanisms": "PLAIN",
+            "listener.name.guarded.plain.sasl.jaas.config": f'{_LOGIN} required user_{USER}="{PASSWORD}";',
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:ANONYMOUS",
+        }
+        return super()._prepare()
+
+    @property
+    def kafka_settings(self) -> dict[str, str]:
+        """What a worker has to be told to come in as the user."""
+        return {
+            "kafka__bootstrap_servers": f"{HOST}:{self.guarded_port}",
+            "kafka__security_protocol": "SASL_PLAINTEXT",
+            "kafka__sasl_mechanism": "PLAIN",
+            "kafka__sasl_username": USER,
+            "kafka__sasl_password": PASSWORD,
+        }
+
+    def grant(self, grants: Iterable[Grant]) -> None:
+        """Let the user do something."""
+        with KafkaAdminClient(bootstrap_servers=self.bootstrap_servers) as admin:
+            admin.create_acls([_acl(*grant) for grant in grants])
+
+    def revoke(self, grants: Iterable[Grant]) -> None:
+        """Let the user do something no more."""
+        with KafkaAdminClient(bootstrap_servers=self.bootstrap_servers) as admin:
+            admin.delete_acls([_acl(*grant) for grant in grants])
+
+
+def _acl(operation: ACLOperation, kind: ResourceType, name: str) -> ACL:
+    pattern = ACLResourcePatternType.PREFIXED if name.endswith("*") else ACLResourcePatternType.LITERAL
+    resource = ResourcePattern(kind, name.removesuffix("*"), pattern)
+    return ACL(f"User:{USER}", "*", operation, ACLPermissionType.ALLOW, resource)
