@@ -41,7 +41,7 @@ chaos: $(READY) ## kill, freeze and wipe everything while orders come in, then c
 	$(BIN)/python tests/chaos/run.py $(ARGS)
 
 bench: $(READY) ## measure, beside a peer in the same run
-	$(BIN)/python benchmarks/throughput.py $(ARGS)
+	$(BIN)/python benchmarks $(ARGS)
 
 lock: $(READY) ## choose the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \

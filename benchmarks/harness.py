@@ -1,0 +1,212 @@
+"""What every benchmark needs: services and workers on cores of their own, what they say, and tables."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from stream_rfm.local.services import Endpoints, LocalServices
+
+ROOT = Path(__file__).parent
+POLL_SECONDS = 0.1
+ORDERS_SEEN = 'stream_rfm_order_events_total{type="order"}'
+_Found = TypeVar("_Found")
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A Kafka and a Valkey of its own, a folder that is gone afterwards, and who runs on which core."""
+
+    folder: Path
+    services: LocalServices
+    workers_core: int
+    services_core: int
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where the services listen."""
+        return self.services.endpoints
+
+    def environment(self, prefix: str, partitions: int, **settings: object) -> dict[str, str]:
+        """As :func:`environment`, for a worker of this bench."""
+        return environment(self.endpoints, prefix, partitions, self.folder / f"{prefix}data", **settings)
+
+
+@contextmanager
+def bench() -> Iterator[Bench]:
+    """Start services on the last core; workers belong on the first."""
+    cores = sorted(os.sched_getaffinity(0))
+    with tempfile.TemporaryDirectory() as name, LocalServices(Path(name) / "services") as services:
+        for service in (services.kafka, services.valkey):
+            pin(service.pid, cores[-1])
+        yield Bench(Path(name), services, cores[0], cores[-1])
+
+
+def environment(
+    endpoints: Endpoints, prefix: str, partitions: int, data: Path, **settings: object
+) -> dict[str, str]:
+    """The environment of commands: topics of one prefix, snapshots in a folder, other settings by name."""
+    return {
+        **{key: value for key, value in os.environ.items() if not key.startswith("STREAM_RFM_")},
+        **endpoints.environment(),
+        "STREAM_RFM_TOPICS__PREFIX": prefix,
+        "STREAM_RFM_TOPICS__PARTITIONS": str(partitions),
+        "STREAM_RFM_APP_ID": f"{prefix}app",
+        "STREAM_RFM_METRICS_PORT": "0",
+        "STREAM_RFM_DATA_DIR": str(data),
+        **{f"STREAM_RFM_{name.upper()}": str(value) for name, value in settings.items()},
+    }
+
+
+def command(*arguments: str) -> list[str]:
+    """A command of the project."""
+    return [str(Path(sys.executable).parent / "stream-rfm"), *arguments]
+
+
+def declare(environment: dict[str, str]) -> None:
+    """Create the topics."""
+    subprocess.run(command("topics", "create"), env=environment, check=True, capture_output=True)
+
+
+def start_worker(environment: dict[str, str], log: Path, core: int | None = None) -> subprocess.Popen[bytes]:
+    """Start a worker whose log goes into a file."""
+    with log.open("w") as out:
+        process = subprocess.Popen(command("worker"), env=environment, stderr=out, stdout=out)
+    if core is not None:
+        pin(process.pid, core)
+    return process
+
+
+@contextmanager
+def worker(
+    environment: dict[str, str], log: Path, core: int | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker that is ended by SIGTERM."""
+    process = start_worker(environment, log, core)
+    try:
+        yield process
+    finally:
+        end(process)
+
+
+def end(process: subprocess.Popen[Any], seconds: float = 60) -> None:
+    """End a process by SIGTERM, and wait for it."""
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(seconds)
+
+
+def wait_for(found: Callable[[], _Found | None], process: subprocess.Popen[Any], seconds: float) -> _Found:
+    """Ask until there is an answer, while a process lives."""
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up and process.poll() is None:
+        if (value := found()) is not None:
+            return value
+        time.sleep(POLL_SECONDS)
+    raise SystemExit(f"process {process.pid} has ended, or did not do what was waited for in {seconds:.0f} s")
+
+
+def pin(pid: int, core: int) -> None:
+    """Keep a process and all its threads on one core."""
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(thread.name), {core})
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has used of a core so far, in itself and for it in the kernel."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def said(log: Path, message: str) -> dict[str, Any] | None:
+    """The first entry with a message in a worker's log."""
+    for line in log.read_text().splitlines():
+        if line.startswith("{") and (entry := json.loads(line))["message"] == message:
+            return dict(entry)
+    return None
+
+
+def metrics_url(log: Path) -> str | None:
+    """Where a worker shows its metrics, as its log has it."""
+    for line in log.read_text().splitlines():
+        if '"url"' in line:
+            return str(json.loads(line)["url"])
+    return None
+
+
+def metric(url: str, name: str) -> float:
+    """A metric, the sum of its series; a name with labels is one of them. 0 where there is none."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    parts = (line.rpartition(" ") for line in lines if line.startswith(name))
+    return sum(float(value) for series, _, value in parts if series == name or series.startswith(f"{name}{{"))
+
+
+def peer_samples(
+    script: str, environment: dict[str, str], bench: Bench, last: int
+) -> list[tuple[int, float]]:
+    """Run a peer, which prints a count and the time now and then, until it has come to a count."""
+    peer = subprocess.Popen(
+        [sys.executable, str(ROOT / "peers" / script), "worker", "-l", "error", "--without-web"],
+        env=environment,
+        cwd=bench.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    pin(peer.pid, bench.workers_core)
+    samples: list[tuple[int, float]] = []
+    try:
+        for line in peer.stdout or ():
+            parts = line.split()
+            if len(parts) == 2 and parts[0].isdigit():
+                samples.append((int(parts[0]), float(parts[1])))
+                if samples[-1][0] >= last:
+                    break
+    finally:
+        peer.kill()
+        peer.wait(30)
+    return samples
+
+
+def rate(samples: Sequence[tuple[float, float]]) -> float:
+    """How much a second between the first and the last of counts with their times."""
+    (first, start), (last, end) = samples[0], samples[-1]
+    return (last - first) / (end - start)
+
+
+def progress(message: str) -> None:
+    """Say how far it is, beside the tables."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def print_table(title: str, rows: dict[str, Sequence[float]], digits: int = 0) -> None:
+    """Print the least, the median and the greatest of each row's runs."""
+    print(f"\n{title}\n\n| | minimum | median | maximum |\n|---|---|---|---|")
+    for name, values in rows.items():
+        cells = (f"{value:,.{digits}f}" for value in (min(values), statistics.median(values), max(values)))
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+def save(name: str, options: dict[str, Any], results: dict[str, Any]) -> None:
+    """Keep what was measured, as it was, in ``benchmarks/results``."""
+    folder = ROOT / "results"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}-{time.strftime('%Y%m%dT%H%M%S')}.json"
+    path.write_text(json.dumps({"benchmark": name, "options": options, "results": results}, indent=2) + "\n")
+    progress(f"raw results: {path}")
