@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+from bisect import bisect_left
 from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
 
 from aiokafka import TopicPartition
 
@@ -25,6 +28,8 @@ _OPTIONS = {
     "fetch_max_bytes": 2 * _FETCH_BYTES,
 }
 
+_offset = attrgetter("offset")
+
 
 class Changelog:
     """Reads partitions of one changelog topic."""
@@ -42,7 +47,7 @@ class Changelog:
         loaded: Loaded | None = None,
         on_records: Callable[[int], None] = lambda _: None,
         on_position: Callable[[int], None] = lambda _: None,
-        stop_at: Callable[[bytes], bool] = lambda _: False,
+        stop_at: Callable[[bytes], bool] | None = None,
     ) -> Restore:
         """Read a partition from its beginning up to an end.
 
@@ -71,12 +76,12 @@ class Changelog:
             said = time.monotonic()
             while (position := await consumer.position(place)) < end:
                 fetched = await consumer.getmany(place, timeout_ms=500, max_records=_RECORDS)
-                records = [record for record in fetched.get(place, []) if record.offset < end]
-                stop = next((i for i, r in enumerate(records) if r.key == MARKER and stop_at(r.value)), None)
+                records = _between(fetched.get(place, []), 0, end)
+                stop = _place_of(stop_at, records) if stop_at is not None else None
                 records = records if stop is None else records[: stop + 1]
-                restore.add((record.key, record.value) for record in records if record.offset >= begin)
+                restore.add((record.key, record.value) for record in _between(records, begin, end))
                 if recent_from is not None:
-                    restore.note_recent(record.key for record in records if record.offset >= recent_from)
+                    restore.note_recent(record.key for record in _between(records, recent_from, end))
                 on_records(len(records))
                 on_position(position)
                 if stop is not None:
@@ -87,3 +92,15 @@ class Changelog:
                         "reading state back", extra={"partition": partition, "offset": position, "end": end}
                     )
         return restore
+
+
+def _between(records: list[Any], first: int, end: int) -> list[Any]:
+    """Those of ascending offsets that lie between two."""
+    low = bisect_left(records, first, key=_offset)
+    high = bisect_left(records, end, low, key=_offset)
+    return records if high - low == len(records) else records[low:high]
+
+
+def _place_of(wanted: Callable[[bytes], bool], records: list[Any]) -> int | None:
+    """Where the first marker is that is wanted."""
+    return next((i for i, each in enumerate(records) if each.key == MARKER and wanted(each.value)), None)

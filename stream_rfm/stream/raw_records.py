@@ -14,6 +14,10 @@ from aiokafka.consumer import fetcher
 class RawPartitionRecords(fetcher.PartitionRecords):
     """Gives the parsed records themselves."""
 
+    def __iter__(self) -> Any:
+        """What goes through all that was fetched: not by :meth:`__next__`, a call more for each record."""
+        return self._records_iterator
+
     def _consumer_record(self, tp: Any, record: Any) -> Any:
         del tp
         return record
