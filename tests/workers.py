@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -35,14 +36,20 @@ class Worker:
     Args:
         folder: where its logs go; made when missing.
         environment: variables that win over those of this process.
+        command: what is run, where it is another program that is treated as a worker.
     """
 
-    def __init__(self, folder: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environment: dict[str, str] | None = None,
+        command: Sequence[Path | str] = (COMMAND, "worker"),
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._out, self._err = folder / "stdout", folder / "stderr"
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self.process = subprocess.Popen(
-                [COMMAND, "worker"], stdout=out, stderr=err, env=os.environ | (environment or {})
+                command, stdout=out, stderr=err, env=os.environ | (environment or {})
             )
 
     @property

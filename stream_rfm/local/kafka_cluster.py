@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,7 +22,7 @@ class KafkaCluster:
         folder: where their data and logs are, in a folder for each; made when missing.
         nodes: how many; three tolerate the loss of one.
         heap: the largest heap of each JVM, in Java's notation.
-        properties: broker settings that win over the defaults.
+        properties: makes a node's settings that win over the defaults, such as listeners of its own.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class KafkaCluster:
         *,
         nodes: int = 3,
         heap: str = "512m",
-        properties: Mapping[str, str] | None = None,
+        properties: Callable[[Node], Mapping[str, str]] | None = None,
     ) -> None:
         ports = free_ports(2 * nodes)
         members = tuple(
@@ -42,7 +42,7 @@ class KafkaCluster:
             KafkaBroker(
                 folder / str(node.number),
                 heap=heap,
-                properties=properties,
+                properties=properties(node) if properties is not None else None,
                 membership=Membership(cluster_id, node, members),
             )
             for node in members

@@ -15,12 +15,18 @@ class Kind(StrEnum):
     ZOMBIE = "zombie"
     HICCUP = "hiccup"
     JOIN = "join"
+    NET_CUT = "net-cut"
+    NET_DELAY = "net-delay"
+    NET_HOLD = "net-hold"
     BROKER_KILL = "broker-kill"
     BROKER_RESTART = "broker-restart"
     BROKER_PAUSE = "broker-pause"
+    COORDINATOR_KILL = "coordinator-kill"
     REDIS_KILL = "redis-kill"
     REDIS_WIPE = "redis-wipe"
     REDIS_PAUSE = "redis-pause"
+    DISK_FULL = "disk-full"
+    DISK_SLOW = "disk-slow"
 
 
 #: How often each is chosen, against the others.
@@ -30,17 +36,21 @@ WEIGHTS = {
     Kind.ZOMBIE: 5,
     Kind.HICCUP: 2,
     Kind.JOIN: 2,
+    Kind.NET_CUT: 4,
+    Kind.NET_DELAY: 2,
+    Kind.NET_HOLD: 3,
     Kind.BROKER_KILL: 1,
     Kind.BROKER_RESTART: 1,
     Kind.BROKER_PAUSE: 1,
+    Kind.COORDINATOR_KILL: 1,
     Kind.REDIS_KILL: 1,
     Kind.REDIS_WIPE: 1,
     Kind.REDIS_PAUSE: 1,
+    Kind.DISK_FULL: 2,
+    Kind.DISK_SLOW: 1,
 }
 #: Those that every run has, however short.
-ALWAYS = (Kind.KILL, Kind.ZOMBIE, Kind.KILL, Kind.TERM, Kind.REDIS_WIPE)
-#: Those of which one is over before the next begins: there is one broker, and one Redis.
-ALONE = {kind for kind in Kind if kind.value.startswith(("broker", "redis"))}
+ALWAYS = (Kind.KILL, Kind.ZOMBIE, Kind.KILL, Kind.TERM, Kind.NET_CUT, Kind.NET_HOLD, Kind.REDIS_WIPE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +62,24 @@ class Fault:
         kind: what.
         worker: whom it hits, where it is a worker.
         lasts: seconds until it is put right.
+        strength: how bad it is, from 0 to 1, where it can be more or less so.
     """
 
     at: float
     kind: Kind
     worker: int
     lasts: float
+    strength: float
+
+
+def thing(kind: Kind, worker: int) -> str | None:
+    """What a fault hits of which there is only one: it is whole again before the next hits it."""
+    name = kind.value.partition("-")[0]
+    if name in {"broker", "coordinator", "redis"}:
+        return "services"
+    if name == "net":
+        return f"network of {worker}"
+    return name if name == "disk" else None
 
 
 def plan(seed: int, seconds: float, workers: int, session_seconds: float) -> list[Fault]:
@@ -73,15 +95,17 @@ def plan(seed: int, seconds: float, workers: int, session_seconds: float) -> lis
     first = list(ALWAYS)
     dice.shuffle(first)
     faults: list[Fault] = []
-    at, free_at = 4.0, 0.0
+    at, free_at = 4.0, dict[str, float]()
     while at < seconds:
         kind = first.pop() if first else dice.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
-        if kind in ALONE and at < free_at:
-            kind = Kind.KILL
+        worker = dice.randrange(workers)
+        hit = thing(kind, worker)
+        if hit is not None and at < free_at.get(hit, 0.0):
+            kind, hit = Kind.KILL, None
         lasts = _duration(dice, kind, session_seconds)
-        if kind in ALONE:
-            free_at = at + lasts + 5
-        faults.append(Fault(round(at, 2), kind, dice.randrange(workers), round(lasts, 2)))
+        if hit is not None:
+            free_at[hit] = at + lasts + 5
+        faults.append(Fault(round(at, 2), kind, worker, round(lasts, 2), round(dice.random(), 2)))
         # Mostly there is time to recover; sometimes the next comes in the middle of that.
         at += dice.choice((1.0, 3.0, 6.0, 9.0))
     return faults
@@ -92,6 +116,12 @@ def _duration(dice: random.Random, kind: Kind, session_seconds: float) -> float:
         return session_seconds + dice.uniform(1, 4)
     if kind is Kind.HICCUP:
         return session_seconds * dice.uniform(0.2, 0.7)
-    if kind is Kind.JOIN:
+    if kind is Kind.NET_CUT:
+        # For shorter or for longer than a session.
+        return session_seconds * dice.choice((0.1, 0.5, 2.0))
+    if kind in {Kind.JOIN, Kind.NET_DELAY}:
         return dice.uniform(3, 10)
+    if kind in {Kind.DISK_FULL, Kind.DISK_SLOW}:
+        # Snapshots are due only now and then.
+        return dice.uniform(8, 16)
     return dice.uniform(0, 3)

@@ -24,7 +24,7 @@ def iso(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
-def write(path: Path, seed: int, events: int, days: int, customers: int) -> Counter[str]:
+def write(path: Path, seed: int, events: int, start: datetime, days: int, customers: int) -> Counter[str]:
     """Write a history as JSON lines.
 
     Returns:
@@ -38,7 +38,7 @@ def write(path: Path, seed: int, events: int, days: int, customers: int) -> Coun
         for number, second in enumerate(seconds):
             # A few buy all the time, most rarely.
             customer = f"c{int(customers * dice.random() ** 3)}"
-            said = _event(dice, number, customer, iso(START + timedelta(seconds=second)), bought)
+            said = _event(dice, number, customer, iso(start + timedelta(seconds=second)), bought)
             if dice.random() < 0.01 and said.get("type", "order") == "order":
                 reason = dice.choice(list(_BAD))
                 said = said | _BAD[reason]

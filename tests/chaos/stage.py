@@ -1,4 +1,4 @@
-"""The real things that faults hit: workers, a broker and a Redis of their own."""
+"""The workers that faults hit, in what they live on."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from plan import Fault, Kind
-from redis import Redis, RedisError
+from surroundings import Remedy, Surroundings
 from workers import Worker
-
-from stream_rfm.local.kafka import KafkaBroker
-from stream_rfm.local.valkey import ValkeyServer
 
 _POLL_SECONDS = 0.05
 # SIGTERM has to end a worker in good order; in the middle of a fault that may take its time.
-_TERM_SECONDS = 40.0
+_TERM_SECONDS = 60.0
+
+#: Starts a worker whose logs go to a folder, in a slot; the slot behind the last is for guests.
+Hire = Callable[[int, Path], Worker]
 
 
 class Stage:
@@ -28,30 +28,21 @@ class Stage:
 
     Args:
         folder: where logs go.
-        environment: names the deployment.
-        brokers: the brokers, one of which a fault hits.
-        valkey: the Redis that faults hit.
+        hire: starts a worker.
+        surroundings: what else is hit.
         workers: how many slots.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        environment: dict[str, str],
-        brokers: Sequence[KafkaBroker],
-        valkey: ValkeyServer,
-        workers: int,
-    ) -> None:
+    def __init__(self, folder: Path, hire: Hire, surroundings: Surroundings, workers: int) -> None:
         self.workers: list[Worker] = []
         self.hits: Counter[Kind] = Counter()
         #: What was not as it should be: exit codes, mostly.
         self.wrong: list[str] = []
         self._folder = folder
-        self._environment = environment
-        self._brokers = brokers
-        self._valkey = valkey
+        self._hire = hire
+        self._surroundings = surroundings
         self._slots: list[Worker | None] = [None] * workers
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._due: list[tuple[float, int, Remedy]] = []
         self._order = itertools.count()
         for slot in range(workers):
             self._fill(slot)
@@ -70,6 +61,13 @@ class Stage:
             self._now = at
             act()
 
+    def refill(self) -> None:
+        """Put another worker where one has ended by itself."""
+        for slot in range(len(self._slots)):
+            worker = self._vacate(slot)
+            if worker is not None:
+                self._slots[slot] = worker
+
     def end(self) -> None:
         """End every worker in good order."""
         for worker in self.workers:
@@ -83,28 +81,25 @@ class Stage:
                 worker.tell(signal.SIGCONT)
                 worker.kill()
 
-    def count(self, message: str) -> int:
-        """How many times the workers have logged something."""
-        return sum(len(worker.logged(message)) for worker in self.workers)
-
     def _begin(self, fault: Fault) -> None:
-        act = getattr(self, f"_{fault.kind.name.lower()}")
-        before = self.hits.total()
-        act(fault)
-        missed = "" if self.hits.total() > before else " (missed)"
-        print(f"{fault.at:7.1f} s  {fault.kind}{missed}", file=sys.stderr, flush=True)
+        act = getattr(self, f"_{fault.kind.name.lower()}", self._surroundings.begin)
+        remedy = act(fault)
+        if remedy is not None:
+            self.hits[fault.kind] += 1
+            self._at(self._now + fault.lasts, remedy)
+        missed = " (missed)" if remedy is None else ""
+        print(f"{fault.at:7.1f} s  {fault.kind} {fault.worker}{missed}", file=sys.stderr, flush=True)
 
-    def _at(self, at: float, act: Callable[[], None]) -> None:
+    def _at(self, at: float, act: Remedy) -> None:
         heapq.heappush(self._due, (at, next(self._order), act))
 
-    def _later(self, fault: Fault, act: Callable[[], None]) -> None:
-        self.hits[fault.kind] += 1
-        self._at(self._now + fault.lasts, act)
-
     def _fill(self, slot: int) -> None:
-        worker = Worker(self._folder / f"worker-{len(self.workers)}", self._environment)
+        self._slots[slot] = self._hired(slot)
+
+    def _hired(self, slot: int) -> Worker:
+        worker = self._hire(slot, self._folder / f"worker-{len(self.workers)}")
         self.workers.append(worker)
-        self._slots[slot] = worker
+        return worker
 
     def _vacate(self, slot: int) -> Worker | None:
         """Whoever is in a slot and not hit by anything else just now."""
@@ -128,66 +123,43 @@ class Stage:
         if code and not (code == -signal.SIGTERM and not worker.said):
             self.wrong.append(f"SIGTERM ended a worker with {code}: {worker.said[-2000:]}")
 
-    def _kill(self, fault: Fault) -> None:
-        worker = self._vacate(fault.worker)
-        if worker is not None:
-            worker.kill()
-            self._later(fault, lambda: self._fill(fault.worker))
+    def _next(self, fault: Fault) -> tuple[int, Worker] | None:
+        """The worker that a fault hits, or another where that one is hit by something else just now."""
+        for offset in range(len(self._slots)):
+            slot = (fault.worker + offset) % len(self._slots)
+            worker = self._vacate(slot)
+            if worker is not None:
+                return slot, worker
+        return None
 
-    def _term(self, fault: Fault) -> None:
-        worker = self._vacate(fault.worker)
-        if worker is not None:
-            self._ended(worker)
-            self._later(fault, lambda: self._fill(fault.worker))
+    def _kill(self, fault: Fault) -> Remedy | None:
+        if (hit := self._next(fault)) is None:
+            return None
+        slot, worker = hit
+        worker.kill()
+        return lambda: self._fill(slot)
 
-    def _zombie(self, fault: Fault) -> None:
-        worker = self._vacate(fault.worker)
-        if worker is None:
-            return
+    def _term(self, fault: Fault) -> Remedy | None:
+        if (hit := self._next(fault)) is None:
+            return None
+        slot, worker = hit
+        self._ended(worker)
+        return lambda: self._fill(slot)
+
+    def _zombie(self, fault: Fault) -> Remedy | None:
+        if (hit := self._next(fault)) is None:
+            return None
+        slot, worker = hit
 
         def wake() -> None:
             worker.tell(signal.SIGCONT)
-            self._slots[fault.worker] = worker
+            self._slots[slot] = worker
 
         worker.tell(signal.SIGSTOP)
-        self._later(fault, wake)
+        return wake
 
     _hiccup = _zombie
 
-    def _join(self, fault: Fault) -> None:
-        guest = Worker(self._folder / f"worker-{len(self.workers)}", self._environment)
-        self.workers.append(guest)
-        self._later(fault, lambda: self._ended(guest))
-
-    def _broker(self, fault: Fault) -> KafkaBroker:
-        return self._brokers[fault.worker % len(self._brokers)]
-
-    def _broker_kill(self, fault: Fault) -> None:
-        broker = self._broker(fault)
-        broker.kill()
-        self._later(fault, broker.start)
-
-    def _broker_restart(self, fault: Fault) -> None:
-        self._broker(fault).restart()
-        self._later(fault, lambda: None)
-
-    def _broker_pause(self, fault: Fault) -> None:
-        broker = self._broker(fault)
-        broker.pause()
-        self._later(fault, broker.resume)
-
-    def _redis_kill(self, fault: Fault) -> None:
-        self._valkey.kill()
-        self._later(fault, self._valkey.start)
-
-    def _redis_pause(self, fault: Fault) -> None:
-        self._valkey.pause()
-        self._later(fault, self._valkey.resume)
-
-    def _redis_wipe(self, fault: Fault) -> None:
-        try:
-            with Redis.from_url(self._valkey.url, socket_timeout=2) as redis:
-                redis.flushall()
-        except RedisError:
-            return
-        self._later(fault, lambda: None)
+    def _join(self, _: Fault) -> Remedy:
+        guest = self._hired(len(self._slots))
+        return lambda: self._ended(guest)
