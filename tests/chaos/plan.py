@@ -50,7 +50,18 @@ WEIGHTS = {
     Kind.DISK_SLOW: 1,
 }
 #: Those that every run has, however short.
-ALWAYS = (Kind.KILL, Kind.ZOMBIE, Kind.KILL, Kind.TERM, Kind.NET_CUT, Kind.NET_HOLD, Kind.REDIS_WIPE)
+ALWAYS = (
+    Kind.KILL,
+    Kind.ZOMBIE,
+    Kind.KILL,
+    Kind.TERM,
+    Kind.NET_CUT,
+    Kind.NET_HOLD,
+    Kind.COORDINATOR_KILL,
+    Kind.REDIS_WIPE,
+)
+#: A run of so many seconds has every kind.
+LONG_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +103,25 @@ def plan(seed: int, seconds: float, workers: int, session_seconds: float) -> lis
         session_seconds: how long a worker may be silent before its partitions are another's.
     """
     dice = random.Random(seed)
-    first = list(ALWAYS)
+    first = [*ALWAYS, *(Kind if seconds >= LONG_SECONDS else ())]
     dice.shuffle(first)
     faults: list[Fault] = []
     at, free_at = 4.0, dict[str, float]()
     while at < seconds:
-        kind = first.pop() if first else dice.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+        pause = dice.choice((1.0, 3.0, 6.0) if first else (1.0, 3.0, 6.0, 9.0))
+        planned = first.pop() if first else None
+        kind = planned or dice.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
         worker = dice.randrange(workers)
         hit = thing(kind, worker)
         if hit is not None and at < free_at.get(hit, 0.0):
+            first = [planned, *first] if planned else first
             kind, hit = Kind.KILL, None
         lasts = _duration(dice, kind, session_seconds)
         if hit is not None:
             free_at[hit] = at + lasts + 5
         faults.append(Fault(round(at, 2), kind, worker, round(lasts, 2), round(dice.random(), 2)))
         # Mostly there is time to recover; sometimes the next comes in the middle of that.
-        at += dice.choice((1.0, 3.0, 6.0, 9.0))
+        at += pause
     return faults
 
 

@@ -28,6 +28,11 @@ def test_even_a_short_plan_has_what_always_has_to_happen(seed):
 
 
 @pytest.mark.parametrize("seed", range(20))
+def test_a_long_plan_has_everything(seed):
+    assert {fault.kind for fault in plan.plan(seed, plan.LONG_SECONDS, 3, 3)} == set(Kind)
+
+
+@pytest.mark.parametrize("seed", range(20))
 def test_what_there_is_one_of_is_whole_before_it_is_hit_again(seed):
     hits = defaultdict(list)
     for fault in plan.plan(seed, 600, 3, 3):
