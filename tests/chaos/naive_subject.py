@@ -46,7 +46,7 @@ class Subject:
         folder.mkdir(parents=True, exist_ok=True)
         data = ["--datadir", folder / "data"]
         return Worker(
-            folder, environment, [sys.executable, _AGENT, *data, "worker", "-l", "warning", "--without-web"]
+            folder, environment, [sys.executable, _AGENT, *data, "worker", "-l", "warn", "--without-web"]
         )
 
     def judge(self, stage: Stage) -> dict[str, Any]:

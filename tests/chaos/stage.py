@@ -82,6 +82,7 @@ class Stage:
                 worker.kill()
 
     def _begin(self, fault: Fault) -> None:
+        self.refill()
         act = getattr(self, f"_{fault.kind.name.lower()}", self._surroundings.begin)
         remedy = act(fault)
         if remedy is not None:
