@@ -37,7 +37,7 @@ fix: $(READY) ## format, and repair what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-chaos: $(READY) ## kill, freeze and wipe everything while orders come in, then check what came out
+chaos: $(READY) ## let everything fail while orders come in, then check what came out; ARGS=--help
 	$(BIN)/python tests/chaos/run.py $(ARGS)
 
 bench: $(READY) ## measure, beside a peer in the same run

@@ -9,7 +9,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import checks
 import scene
 from broker import records
 from scene import Scene
@@ -79,11 +78,10 @@ class Subject:
 
     def _wait(self, stage: Stage) -> int:
         """Whoever ended is followed by another meanwhile; returns what is still left in the end."""
-        servers = self._scene.kafka.bootstrap_servers
         left, since = -1, time.monotonic()
         while left and time.monotonic() - since < _PATIENCE_SECONDS:
             stage.refill()
-            now = checks.uncounted(servers, self._scene.orders, self.group)
+            now = self._scene.uncounted(self.group)
             if now != left:
                 left, since = now, time.monotonic()
             time.sleep(_LOOK_SECONDS)

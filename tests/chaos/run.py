@@ -62,6 +62,7 @@ def run(chosen: Options) -> dict[str, Any]:
             with around.feeding() as feed:
                 stage.play(plan.plan(chosen.seed, chosen.seconds, chosen.workers, scene.SESSION_SECONDS))
                 work_left = feed.poll() is None
+                result["orders left at the last fault"] = around.uncounted(subject.group)
                 failed = feed.wait(timeout=_FEED_SECONDS)
             result["faults"] = {str(kind): count for kind, count in stage.hits.items()}
             if failed:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import checks
 import shop_feed
 from disk import Disk
 from options import Options
@@ -100,6 +101,10 @@ class Scene:
     def surroundings(self, group: str) -> Surroundings:
         """What faults hit."""
         return Surroundings(self.kafka.brokers, self.valkey, self.network, self.disk, group, _REQUEST_SECONDS)
+
+    def uncounted(self, group: str) -> int:
+        """How many records of the orders a group has not committed yet."""
+        return checks.uncounted(self.kafka.bootstrap_servers, self.orders, group)
 
     def stream_rfm(self, *arguments: str) -> None:
         """Run a command to its end."""

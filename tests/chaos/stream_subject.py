@@ -88,11 +88,9 @@ class Subject:
         )
 
     def _wait_until_counted(self) -> None:
-        servers = self._scene.kafka.bootstrap_servers
-
         def counted() -> bool:
             time.sleep(1)
-            return not checks.uncounted(servers, self._scene.orders, self.group)
+            return not self._scene.uncounted(self.group)
 
         eventually(counted, _COUNTED_SECONDS)
 

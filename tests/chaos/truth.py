@@ -181,6 +181,8 @@ def _scores(rows: list[dict[str, str]]) -> Iterator[str]:
         ("monetary", "m", False),
     ):
         values = sorted(Decimal(row[column]) for row in ranked)
+        if not values:
+            return
         cuts = [values[-(-level * len(values) // _LEVELS) - 1] for level in range(1, _LEVELS)]
         wrong = 0
         for row in ranked:
@@ -195,17 +197,20 @@ def transitions(
 ) -> Iterator[str]:
     """What is wrong with the transitions of one customer, beside the events that they follow from.
 
-    Each has to be of an event behind that of the one before, and to say what the events so far come to.
+    Each has to be of an event behind that of the one before, and to say what the events so far come to; one
+    of a rescoring follows from all events until then.
     With the wall clock nobody knows which events a rescoring has seen.
     """
-    account, done = Account(), 0
+    account, done, used = Account(), 0, 0
     for each in said:
-        if not event_clock and each["cause"] in {"decay", "quantiles"}:
+        rescored = each["cause"] in {"decay", "quantiles"}
+        if rescored and not event_clock:
             continue
         as_of = seconds(each["effective_at"])
         found = False
         while not found:
-            found = _may_follow(each, events, done, as_of) and _says(each, account, as_of, window)
+            may = (rescored or done > used) and _may_follow(each, events, done, as_of)
+            found = may and _says(each, account, as_of, window)
             if found:
                 break
             if done == len(events) or (event_clock and events[done].at > as_of):
@@ -215,6 +220,7 @@ def transitions(
         if not found:
             yield f"{each['cause']} at {each['effective_at']} follows from no event in turn"
             return
+        used = used if rescored else done
 
 
 def _may_follow(each: dict[str, Any], events: list[Event], done: int, as_of: float) -> bool:
