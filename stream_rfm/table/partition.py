@@ -57,6 +57,10 @@ class Marker(msgspec.Struct, array_like=True):
     version: tuple[int, int, int, list[list[int]] | None] | None
 
 
+# Made here: threads that are the first to decode a type at the same time may crash msgspec 0.22.
+_decode_marker = msgspec.msgpack.Decoder(Marker).decode
+
+
 class Partition:
     """A partition of the orders, with all its customers."""
 
@@ -266,7 +270,7 @@ def read_marker(value: bytes) -> Marker:
         ChangelogError: it cannot be read, or a newer release wrote it.
     """
     try:
-        marker = msgspec.msgpack.decode(value, type=Marker)
+        marker = _decode_marker(value)
     except msgspec.DecodeError as error:
         raise ChangelogError(f"The changelog's marker cannot be read: {error}.") from None
     if marker.schema != _SCHEMA:

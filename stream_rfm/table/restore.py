@@ -18,6 +18,9 @@ from stream_rfm.table.journal import BLOCK, CUSTOMER, HEADER, MARKER, Block, Blo
 from stream_rfm.table.snapshot import Snapshot
 from stream_rfm.table.store import Store
 
+# Made here: threads that are the first to decode a type at the same time may crash msgspec 0.22.
+_decode_block = msgspec.msgpack.Decoder(BlockValue).decode
+
 
 class ChangelogError(Exception):
     """The changelog does not hold together; the message says what is missing."""
@@ -140,7 +143,7 @@ class Restore:
         """The columns of a block, and the numbers of refunds in it with the hashes of their orders."""
         block, snapshot = self._blocks[first], self._snapshot
         if isinstance(block, bytes):
-            value = msgspec.msgpack.decode(block, type=BlockValue)
+            value = _decode_block(block)
             raw = ((value.at, "<i8"), (value.amount, "<i8"), (value.key, "<u8"), (value.row, "<u4"))
             columns = [np.frombuffer(*each) for each in (*raw, (value.kind, "u1"))]
             return columns, [(first + place, order) for place, order in value.refunds]

@@ -71,6 +71,19 @@ class _Content(msgspec.Struct, frozen=True):
     digest: bytes
 
 
+class _AnyHead(msgspec.Struct):
+    schema: int
+
+
+class _AnyContent(msgspec.Struct):
+    head: _AnyHead
+
+
+# Made here: threads that are the first to decode a type at the same time may crash msgspec 0.22.
+_decode_any = msgspec.msgpack.Decoder(_AnyContent).decode
+_decode_content = msgspec.msgpack.Decoder(_Content).decode
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The state.
@@ -180,19 +193,11 @@ def _content(raw: bytes) -> tuple[_Content, int]:
     said = raw[_PREAMBLE.size : _PREAMBLE.size + length]
     if magic != _MAGIC or xxhash.xxh3_128_digest(said) != digest:
         raise _damaged("its head is not what was written")
-    schema = msgspec.msgpack.decode(said, type=_AnyContent).head.schema
+    schema = _decode_any(said).head.schema
     if schema != SCHEMA:
         raise SnapshotError("schema", f"it has schema {schema} and this release reads {SCHEMA}")
     end = _PREAMBLE.size + length
-    return msgspec.msgpack.decode(said, type=_Content), end + -end % _ALIGNED
-
-
-class _AnyHead(msgspec.Struct):
-    schema: int
-
-
-class _AnyContent(msgspec.Struct):
-    head: _AnyHead
+    return _decode_content(said), end + -end % _ALIGNED
 
 
 def _columns(snapshot: Snapshot) -> Iterator[tuple[str, Column]]:
