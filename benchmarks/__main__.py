@@ -2,6 +2,7 @@
 
 make bench ARGS="throughput --orders 2000000 --customers 10000"
 make bench ARGS="recovery --customers 1000000"
+make bench ARGS="rolling --rate 20000"
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from types import ModuleType
 
 import harness
 import recovery
+import rolling
 import throughput
 
 # Each has add_options(), measure() and show().
-_BENCHMARKS: dict[str, ModuleType] = {"throughput": throughput, "recovery": recovery}
+_BENCHMARKS: dict[str, ModuleType] = {"throughput": throughput, "recovery": recovery, "rolling": rolling}
 
 
 def main() -> None:

@@ -1,8 +1,11 @@
-"""Fills the orders topic quickly: whole record batches, a partition at a time."""
+"""Fills the orders topic: whole record batches, as quickly as possible or, as a process, at a pace."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
+import time
+import uuid
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,6 +15,7 @@ from aiokafka.partitioner import murmur2
 from stream_rfm.model import instant
 
 BATCH_BYTES = 900_000
+_PACE_SECONDS = 0.02
 
 
 def orders(
@@ -85,3 +89,39 @@ async def fill(
 def run(*arguments: object, each: bool = False) -> None:
     """As :func:`fill`, without an event loop of one's own."""
     asyncio.run(fill(*arguments, each=each))  # type: ignore[arg-type]
+
+
+async def pace(bootstrap_servers: str, topic: str, partitions: int, customers: int, rate: int) -> None:
+    """Write orders of now, so many a second, until cancelled."""
+    random = np.random.default_rng(7)
+    keys = [b"c-%d" % number for number in range(customers)]
+    places = [partition_of(key, partitions) for key in keys]
+    start, sent, run = time.monotonic(), 0, uuid.uuid4().hex[:8].encode()
+    async with AIOKafkaProducer(
+        bootstrap_servers=bootstrap_servers, max_batch_size=BATCH_BYTES, acks="all"
+    ) as producer:
+        while True:
+            due = round((time.monotonic() - start) * rate)
+            batches = {number: producer.create_batch() for number in range(partitions)}
+            at = time.time_ns() // 1_000_000
+            anybody = random.integers(0, customers, due - sent).tolist()
+            amounts = random.lognormal(3, 1, due - sent).tolist()
+            for number, who, amount in zip(range(sent, due), anybody, amounts, strict=True):
+                value = b'{"order_id":"%s-%d","customer_id":"%s","amount":"%.2f","ts":%d}' % (
+                    run,
+                    number,
+                    keys[who],
+                    amount,
+                    at,
+                )
+                batches[places[who]].append(timestamp=None, key=keys[who], value=value)
+            for number, batch in batches.items():
+                if batch.record_count():
+                    await producer.send_batch(batch, topic, partition=number)
+            sent = due
+            await asyncio.sleep(_PACE_SECONDS)
+
+
+if __name__ == "__main__":
+    servers, topic, *numbers = sys.argv[1:]
+    asyncio.run(pace(servers, topic, *map(int, numbers)))

@@ -45,11 +45,11 @@ class Bench:
 
 
 @contextmanager
-def bench() -> Iterator[Bench]:
-    """Start services on the last core; workers belong on the first."""
+def bench(*, pinned: bool = True) -> Iterator[Bench]:
+    """Start services, on the last core if pinned; workers then belong on the first."""
     cores = sorted(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as name, LocalServices(Path(name) / "services") as services:
-        for service in (services.kafka, services.valkey):
+        for service in (services.kafka, services.valkey) if pinned else ():
             pin(service.pid, cores[-1])
         yield Bench(Path(name), services, cores[0], cores[-1])
 

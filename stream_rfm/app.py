@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import uuid
@@ -31,6 +32,7 @@ from stream_rfm.stream.accounts import Accounts
 from stream_rfm.stream.customer_table import CustomerTable
 from stream_rfm.stream.gathering import Gathering
 from stream_rfm.stream.merging import Merging
+from stream_rfm.stream.named_member import NameTakenError, say_names
 from stream_rfm.stream.publication import Publication
 from stream_rfm.stream.recovery import StateRecovery, StateTables
 from stream_rfm.stream.snapshot_writing import SnapshotWriting
@@ -176,7 +178,8 @@ def _faust_app(settings: Settings) -> ScorerApp:
         topic_disable_leader=True,
         reply_create_topic=False,
         web_enabled=False,
-        canonical_url=f"http://{socket.gethostname()}:{settings.metrics_port}",
+        canonical_url=f"http://{kafka.instance_id or socket.gethostname()}:{settings.metrics_port}",
+        consumer_group_instance_id=kafka.instance_id,
         stream_wait_empty=False,
         stream_recovery_delay=0,
         worker_redirect_stdouts=False,
@@ -204,6 +207,11 @@ def _wire_faust(app: ScorerApp, topics: Topics, takeover: Takeover, transactions
             places[TP(summaries, 0)] = takeover.merging.position
         return places
 
+    def replaced() -> None:
+        error = NameTakenError(str(app.conf.consumer_group_instance_id))
+        app.loop.call_soon_threadsafe(lambda: asyncio.ensure_future(app.crash(error)))
+
+    say_names(replaced)
     app.transport = transport_of(app, positions)
     recovery = cast(StateRecovery, cast(Any, app.tables).recovery)
     recovery.writer = writer

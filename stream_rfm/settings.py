@@ -54,6 +54,7 @@ class KafkaSettings(_Section):
     session_timeout_seconds: Seconds = 10.0
     transaction_timeout_seconds: Seconds = 10.0
     request_timeout_seconds: Seconds = 30.0
+    instance_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]+$", max_length=249)] | None = None
 
 
 class RedisSettings(_Section):

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from deployment import Deployment
 
 from stream_rfm.stream.committed import stable_offsets
+from stream_rfm.stream.named_member import say_names
 from stream_rfm.stream.offset_commit import Membership
 from stream_rfm.stream.transaction import Transactions, Work
 
@@ -29,14 +30,20 @@ async def until(condition: Callable[[], Any], seconds: float = 20.0) -> bool:
 class Member:
     """A consumer in the group of a deployment."""
 
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, fenced: list[None]) -> None:
         self._consumer = consumer
+        self._fenced = fenced
+
+    @property
+    def fenced(self) -> bool:
+        """Whether its name has gone to another."""
+        return bool(self._fenced)
 
     @property
     def membership(self) -> Membership:
         """Who it is, by now."""
         coordinator = self._consumer._coordinator
-        return Membership(coordinator.generation, coordinator.member_id)
+        return Membership(coordinator.generation, coordinator.member_id, coordinator._group_instance_id)
 
     async def until_assigned(self) -> Membership:
         """Wait until it has its partitions."""
@@ -45,16 +52,19 @@ class Member:
 
 
 @asynccontextmanager
-async def member_of(deployment: Deployment) -> AsyncIterator[Member]:
-    """Join the group; leave it at the end."""
+async def member_of(deployment: Deployment, name: str | None = None) -> AsyncIterator[Member]:
+    """Join the group, under a name or none; leave it at the end."""
+    fenced: list[None] = []
+    say_names(lambda: fenced.append(None))
     async with AIOKafkaConsumer(
         deployment.topics.orders.name,
         bootstrap_servers=deployment.servers,
         group_id=deployment.settings.app_id,
+        group_instance_id=name,
         enable_auto_commit=False,
         heartbeat_interval_ms=100,
     ) as consumer:
-        member = Member(consumer)
+        member = Member(consumer, fenced)
         await member.until_assigned()
         yield member
 

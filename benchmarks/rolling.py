@@ -1,0 +1,236 @@
+"""A rolling restart of three workers under load: how long partitions stand still, and what latency is.
+
+Orders come in at a steady pace. One worker after the other is ended by SIGTERM and started again at once, on
+the same folder. A ``read_committed`` reader sees what all of them commit: the changelog, where every
+partition has a record in each transaction, and the transitions that orders cause.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import feed
+import harness
+import msgspec
+import numpy as np
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from stream_rfm.stream.raw_records import use_raw_records
+
+_PREFIX = "rolling-"
+_CHANGELOG = f"{_PREFIX}{_PREFIX}app-customers-changelog"
+# So long after a restart latency counts as the restart's: what had gathered is counted by then.
+_AFTER_SECONDS = 5.0
+
+
+class _Transition(msgspec.Struct):
+    cause: str
+    effective_at: datetime
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rate", type=int, default=20_000)
+    parser.add_argument("--customers", type=int, default=100_000)
+    parser.add_argument("--partitions", type=int, default=8)
+    parser.add_argument("--workers", type=int, default=3)
+    parser.add_argument("--steady-seconds", type=float, default=20.0)
+    parser.add_argument("--dynamic", action="store_true", help="without names: partitions move")
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    with harness.bench(pinned=False) as bench, ExitStack() as stack:
+        base = bench.environment(_PREFIX, options.partitions)
+        harness.declare(base)
+        workers = [_Worker(bench, base, number, options) for number in range(options.workers)]
+        for worker in workers:
+            worker.start()
+            stack.callback(worker.end)
+        for worker in workers:
+            harness.wait_for(worker.ready, worker.process, 60)
+        _fill(bench, options, workers)
+        reader = _Reader(bench.endpoints.bootstrap_servers, options.partitions)
+        stack.callback(reader.stop)
+        reader.start()
+        feeder = _feeder(bench, options)
+        stack.callback(harness.end, feeder)
+        time.sleep(10)
+        steady = time.time(), time.time() + options.steady_seconds
+        time.sleep(options.steady_seconds)
+        restarts = [_restart(worker, options.steady_seconds / 2) for worker in workers]
+        moves = sum(worker.takeovers() - 1 for worker in workers)
+    return _found(reader, steady, restarts, moves)
+
+
+def show(options: argparse.Namespace, results: dict[str, Any]) -> None:
+    print(f"\nRolling restart of {options.workers} workers at {options.rate:,} orders/s\n")
+    print("| | from SIGTERM to being back, s | longest standstill of a partition, s | partitions above 1 s |")
+    print("|---|---|---|---|")
+    for number, each in enumerate(results["restarts"], 1):
+        stood = each["standstill"].values()
+        above = sum(seconds > 1 for seconds in stood)
+        print(f"| worker {number} | {each['seconds']:.2f} | {max(stood):.2f} | {above} |")
+    print(f"\nLongest standstill without a restart: {results['steady_standstill']:.2f} s.")
+    for name in ("steady", "between", "during"):
+        p50, p99 = results["latency"][name]
+        print(f"Order to transition, {name}: median {p50:.0f} ms, p99 {p99:.0f} ms.")
+    print(f"Takeovers beside those of the processes' starts: {results['moves']}.")
+
+
+class _Worker:
+    """One of the workers: its folder and its name stay, its process does not."""
+
+    def __init__(
+        self, bench: harness.Bench, base: dict[str, str], number: int, options: argparse.Namespace
+    ) -> None:
+        self._log = bench.folder / f"worker-{number}.log"
+        self._starts = 0
+        self._environment = {**base, "STREAM_RFM_DATA_DIR": str(bench.folder / f"data-{number}")}
+        if not options.dynamic:
+            self._environment["STREAM_RFM_KAFKA__INSTANCE_ID"] = f"worker-{number}"
+        self.process: subprocess.Popen[bytes]
+
+    @property
+    def log(self) -> Path:
+        return self._log.with_suffix(f".{self._starts}.log")
+
+    def start(self) -> None:
+        self._starts += 1
+        self.process = harness.start_worker(self._environment, self.log)
+
+    def end(self) -> None:
+        harness.end(self.process)
+
+    def ready(self) -> bool | None:
+        """Whether its partitions have been taken over."""
+        return True if harness.said(self.log, "took partitions over") else None
+
+    def seen(self) -> float:
+        url = harness.metrics_url(self.log)
+        return harness.metric(url, harness.ORDERS_SEEN) if url else 0.0
+
+    def takeovers(self) -> int:
+        """How often the last process took partitions over."""
+        return self.log.read_text().count('"took partitions over"')
+
+
+class _Reader:
+    """Reads what is committed in a thread of its own, and notes when."""
+
+    def __init__(self, servers: str, partitions: int) -> None:
+        self._servers = servers
+        self._partitions = partitions
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
+        self.commits: dict[int, list[float]] = {}
+        #: When it was read, and how old the order then was.
+        self.latencies: list[tuple[float, float]] = []
+
+    def start(self) -> None:
+        use_raw_records()
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._thread.join(10)
+
+    async def _run(self) -> None:
+        topics = _CHANGELOG, f"{_PREFIX}segment-transitions"
+        async with AIOKafkaConsumer(
+            bootstrap_servers=self._servers, isolation_level="read_committed", fetch_max_wait_ms=50
+        ) as consumer:
+            consumer.assign([TopicPartition(topic, n) for topic in topics for n in range(self._partitions)])
+            await consumer.seek_to_end()
+            while not self._ended.is_set():
+                for place, records in (await consumer.getmany(timeout_ms=100)).items():
+                    now = time.time()
+                    if place.topic == _CHANGELOG:
+                        self.commits.setdefault(place.partition, []).append(now)
+                    else:
+                        self._note(now, [record.value for record in records])
+
+    def _note(self, now: float, values: list[bytes]) -> None:
+        for value in values:
+            transition = msgspec.json.decode(value, type=_Transition)
+            if transition.cause == "order":
+                self.latencies.append((now, now - transition.effective_at.timestamp()))
+
+
+def _fill(bench: harness.Bench, options: argparse.Namespace, workers: list[_Worker]) -> None:
+    """Have everybody known before it begins."""
+    harness.progress(f"filling orders of {options.customers:,} customers")
+    count = options.customers * 3 // 2
+    servers, until = bench.endpoints.bootstrap_servers, time.time_ns() // 1000
+    feed.run(servers, f"{_PREFIX}orders", options.partitions, count, options.customers, until, each=True)
+    harness.wait_for(
+        lambda: sum(worker.seen() for worker in workers) >= count or None, workers[0].process, 300
+    )
+
+
+def _feeder(bench: harness.Bench, options: argparse.Namespace) -> subprocess.Popen[bytes]:
+    numbers = map(str, (options.partitions, options.customers, options.rate))
+    arguments = bench.endpoints.bootstrap_servers, f"{_PREFIX}orders", *numbers
+    return subprocess.Popen([sys.executable, str(harness.ROOT / "feed.py"), *arguments])
+
+
+def _restart(worker: _Worker, pause: float) -> tuple[float, float]:
+    """End a worker, start it again, and wait a while: when it began, and when its partitions were back."""
+    begun = time.time()
+    worker.end()
+    ended = time.time()
+    worker.start()
+    harness.wait_for(worker.ready, worker.process, 120)
+    back = time.time()
+    harness.progress(f"ended in {ended - begun:.2f} s, back after {back - begun:.2f} s")
+    time.sleep(_AFTER_SECONDS + pause)
+    return begun, back
+
+
+def _found(
+    reader: _Reader, steady: tuple[float, float], restarts: list[tuple[float, float]], moves: int
+) -> dict[str, Any]:
+    during = [(begun, back + _AFTER_SECONDS) for begun, back in restarts]
+    between = [(end, start) for (_, end), (start, _) in pairwise([*during, (time.time(), 0.0)])]
+    return {
+        "steady_standstill": max(_standstills(reader, *steady).values()),
+        "restarts": [
+            {"seconds": back - begun, "standstill": _standstills(reader, begun, back + _AFTER_SECONDS)}
+            for begun, back in restarts
+        ],
+        "latency": {
+            "steady": _percentiles(reader, [steady]),
+            "between": _percentiles(reader, between),
+            "during": _percentiles(reader, during),
+        },
+        "moves": moves,
+    }
+
+
+def _standstills(reader: _Reader, start: float, end: float) -> dict[int, float]:
+    """By partition the longest time without a commit; one that began before counts, too."""
+    found = {}
+    for partition, commits in reader.commits.items():
+        times = np.array(commits)
+        first = max(0, int(np.searchsorted(times, start)) - 1)
+        inside = np.append(times[first : np.searchsorted(times, end)], end)
+        found[partition] = float(np.diff(inside).max())
+    return found
+
+
+def _percentiles(reader: _Reader, stretches: list[tuple[float, float]]) -> tuple[float, float]:
+    """Median and 99th percentile of what was read in some stretches of time, in milliseconds."""
+    read_at, latency = np.array(reader.latencies).T
+    inside = np.zeros(len(read_at), bool)
+    for start, end in stretches:
+        inside |= (read_at >= start) & (read_at < end)
+    p50, p99 = np.percentile(latency[inside], (50, 99)) * 1000
+    return float(p50), float(p99)
