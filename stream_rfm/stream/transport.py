@@ -7,12 +7,14 @@ same for thousands. Offsets travel in our transactions, so that Faust commits no
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from stream_rfm.stream import cancellation
 from stream_rfm.stream.offset_commit import Membership
 from stream_rfm.stream.raw_records import use_raw_records
 
@@ -30,6 +32,16 @@ class CommittedConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust has no setting for it
         return consumer
+
+    async def on_thread_stop(self) -> None:
+        """Stop, also where a fetch was about to be tried again: its cancellation escapes from aiokafka."""
+        try:
+            await super().on_thread_stop()
+        except asyncio.CancelledError:
+            if cancellation.is_wanted():
+                raise
+            # What aiokafka would have done next. Else the worker would wait for this thread for ever.
+            await self._ensure_consumer()._client.close()  # noqa: SLF001 - there is no other way
 
 
 class BatchConsumer(driver.Consumer):

@@ -21,7 +21,7 @@ from stage import Stage
 from workers import Worker
 
 _NOT_COMMITTED = "a transaction was not committed"
-_COUNTED_SECONDS = 240.0
+_COUNTED_SECONDS = 600.0
 _READY_SECONDS = 180.0
 #: Found wrong where the faults came at the wrong moments only; which may be in a short run.
 NOTHING_HIT = "the faults have hit no transaction"
@@ -96,7 +96,7 @@ class Subject:
 
     def _counted(self, stage: Stage, outcome: checks.Outcome) -> dict[str, Any]:
         """How often faults really met something."""
-        entries = [entry for worker in stage.workers for entry in worker.logs]
+        entries = list(_log_entries(stage))
         said = Counter(entry["message"] for entry in entries)
         reasons = Counter(
             str(entry["reason"]).partition(":")[0] for entry in entries if entry["message"] == _NOT_COMMITTED
@@ -147,3 +147,12 @@ class Subject:
                 code = worker.end(_READY_SECONDS)
                 if code:
                     yield f"a restored worker ended with {code}: {worker.said[-2000:]}"
+
+
+def _log_entries(stage: Stage) -> Iterator[dict[str, Any]]:
+    """What the workers have logged; that a line is no entry is wrong."""
+    for worker in stage.workers:
+        try:
+            yield from worker.logs
+        except ValueError:
+            stage.wrong.append(f"a worker has written what is no log entry: {worker.said[-2000:]}")

@@ -1,9 +1,10 @@
 """What Faust hands the agents is committed, each record once, and in runs; on a worker that runs."""
 
+import asyncio
 import json
 from types import SimpleNamespace
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from broker import Message, eventually, write
 from faust.types import TP
 from members import values_in
@@ -65,3 +66,17 @@ async def test_consumer_is_ours_and_commits_nothing_by_itself(deployment):
     consumer._acked[PLACE] = [1, 2, 3]
     assert consumer._new_offset(PLACE) is None
     assert consumer._acked[PLACE] == []
+
+
+async def test_consumer_ends_while_a_fetch_waits_to_be_tried_again(deployment):
+    thread = create_app(deployment.settings).consumer._new_consumer_thread()
+    thread._consumer = AIOKafkaConsumer(bootstrap_servers=deployment.servers)
+    await thread._consumer.start()
+    await asyncio.sleep(0)  # the fetcher begins, and drops what it finds
+    # As the fetcher does where a node is away.
+    waiting = asyncio.create_task(asyncio.sleep(60))
+    thread._consumer._fetcher._pending_tasks.add(waiting)
+    await asyncio.sleep(0)
+    await thread.on_thread_stop()
+    assert waiting.cancelled()
+    assert not thread._consumer._client._conns
