@@ -208,5 +208,6 @@ def save(name: str, options: dict[str, Any], results: dict[str, Any]) -> None:
     folder = ROOT / "results"
     folder.mkdir(exist_ok=True)
     path = folder / f"{name}-{time.strftime('%Y%m%dT%H%M%S')}.json"
-    path.write_text(json.dumps({"benchmark": name, "options": options, "results": results}, indent=2) + "\n")
+    said = {"benchmark": name, "options": options, "load": os.getloadavg(), "results": results}
+    path.write_text(json.dumps(said, indent=2) + "\n")
     progress(f"raw results: {path}")

@@ -1,8 +1,10 @@
 """A rolling restart of three workers under load: how long partitions stand still, and what latency is.
 
-Orders come in at a steady pace. One worker after the other is ended by SIGTERM and started again at once, on
-the same folder. A ``read_committed`` reader sees what all of them commit: the changelog, where every
-partition has a record in each transaction, and the transitions that orders cause.
+Orders come in at a steady pace. One worker after the other is exchanged, on the same folder: its successor is
+started under its name and takes its place (ahead), or it is ended by SIGTERM and started again, under its
+name (after) or without one, so that partitions move (nameless). A ``read_committed`` reader sees what all of
+them commit: the changelog, where every partition has a record in each transaction, and the transitions that
+orders cause.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--partitions", type=int, default=8)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--steady-seconds", type=float, default=20.0)
-    parser.add_argument("--dynamic", action="store_true", help="without names: partitions move")
+    parser.add_argument("--how", choices=("ahead", "after", "nameless"), default="ahead")
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -66,14 +68,14 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         time.sleep(10)
         steady = time.time(), time.time() + options.steady_seconds
         time.sleep(options.steady_seconds)
-        restarts = [_restart(worker, options.steady_seconds / 2) for worker in workers]
+        restarts = [_exchange(worker, options) for worker in workers]
         moves = sum(worker.takeovers() - 1 for worker in workers)
     return _found(reader, steady, restarts, moves)
 
 
 def show(options: argparse.Namespace, results: dict[str, Any]) -> None:
-    print(f"\nRolling restart of {options.workers} workers at {options.rate:,} orders/s\n")
-    print("| | from SIGTERM to being back, s | longest standstill of a partition, s | partitions above 1 s |")
+    print(f"\nRolling restart ({options.how}) of {options.workers} workers at {options.rate:,} orders/s\n")
+    print("| | until it is back, s | longest standstill of a partition, s | partitions above 1 s |")
     print("|---|---|---|---|")
     for number, each in enumerate(results["restarts"], 1):
         stood = each["standstill"].values()
@@ -95,7 +97,7 @@ class _Worker:
         self._log = bench.folder / f"worker-{number}.log"
         self._starts = 0
         self._environment = {**base, "STREAM_RFM_DATA_DIR": str(bench.folder / f"data-{number}")}
-        if not options.dynamic:
+        if options.how != "nameless":
             self._environment["STREAM_RFM_KAFKA__INSTANCE_ID"] = f"worker-{number}"
         self.process: subprocess.Popen[bytes]
 
@@ -109,6 +111,13 @@ class _Worker:
 
     def end(self) -> None:
         harness.end(self.process)
+
+    def replace(self) -> None:
+        """Start a successor, which takes the name; the process before hears of it and ends."""
+        before = self.process
+        self.start()
+        harness.wait_for(self.ready, self.process, 120)
+        before.wait(60)
 
     def ready(self) -> bool | None:
         """Whether its partitions have been taken over."""
@@ -182,16 +191,18 @@ def _feeder(bench: harness.Bench, options: argparse.Namespace) -> subprocess.Pop
     return subprocess.Popen([sys.executable, str(harness.ROOT / "feed.py"), *arguments])
 
 
-def _restart(worker: _Worker, pause: float) -> tuple[float, float]:
-    """End a worker, start it again, and wait a while: when it began, and when its partitions were back."""
+def _exchange(worker: _Worker, options: argparse.Namespace) -> tuple[float, float]:
+    """Exchange a worker's process, and wait a while: when it began, and when its partitions were back."""
     begun = time.time()
-    worker.end()
-    ended = time.time()
-    worker.start()
-    harness.wait_for(worker.ready, worker.process, 120)
+    if options.how == "ahead":
+        worker.replace()
+    else:
+        worker.end()
+        worker.start()
+        harness.wait_for(worker.ready, worker.process, 120)
     back = time.time()
-    harness.progress(f"ended in {ended - begun:.2f} s, back after {back - begun:.2f} s")
-    time.sleep(_AFTER_SECONDS + pause)
+    harness.progress(f"back after {back - begun:.2f} s")
+    time.sleep(_AFTER_SECONDS + options.steady_seconds / 2)
     return begun, back
 
 

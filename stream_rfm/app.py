@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import socket
 import uuid
@@ -32,7 +31,7 @@ from stream_rfm.stream.accounts import Accounts
 from stream_rfm.stream.customer_table import CustomerTable
 from stream_rfm.stream.gathering import Gathering
 from stream_rfm.stream.merging import Merging
-from stream_rfm.stream.named_member import NameTakenError, say_names
+from stream_rfm.stream.named_member import say_names
 from stream_rfm.stream.publication import Publication
 from stream_rfm.stream.recovery import StateRecovery, StateTables
 from stream_rfm.stream.snapshot_writing import SnapshotWriting
@@ -49,6 +48,8 @@ log = logging.getLogger(__name__)
 
 _MAX_POLL_RECORDS = 8_000
 _FETCH_BYTES = 4 << 20
+# By its heartbeat a worker hears that partitions move: until then nobody takes them over.
+_HEARTBEAT_SECONDS = 0.5
 
 
 class ScorerApp(faust.App):
@@ -186,7 +187,7 @@ def _faust_app(settings: Settings) -> ScorerApp:
         broker_max_poll_records=_MAX_POLL_RECORDS,
         broker_session_timeout=kafka.session_timeout_seconds,
         broker_rebalance_timeout=kafka.session_timeout_seconds,
-        broker_heartbeat_interval=min(2.0, kafka.session_timeout_seconds / 4),
+        broker_heartbeat_interval=min(_HEARTBEAT_SECONDS, kafka.session_timeout_seconds / 4),
         broker_request_timeout=max(kafka.request_timeout_seconds, kafka.session_timeout_seconds + 5),
         consumer_max_fetch_size=max(_FETCH_BYTES, LARGEST_RECORD // 4),
         producer_max_request_size=LARGEST_RECORD,
@@ -207,11 +208,7 @@ def _wire_faust(app: ScorerApp, topics: Topics, takeover: Takeover, transactions
             places[TP(summaries, 0)] = takeover.merging.position
         return places
 
-    def replaced() -> None:
-        error = NameTakenError(str(app.conf.consumer_group_instance_id))
-        app.loop.call_soon_threadsafe(lambda: asyncio.ensure_future(app.crash(error)))
-
-    say_names(replaced)
+    say_names()
     app.transport = transport_of(app, positions)
     recovery = cast(StateRecovery, cast(Any, app.tables).recovery)
     recovery.writer = writer

@@ -21,7 +21,6 @@ from stream_rfm.kafka.declare import declare
 from stream_rfm.kafka.rights import check_rights
 from stream_rfm.serve.metrics import Metrics
 from stream_rfm.settings import Settings, SettingsError
-from stream_rfm.stream.named_member import NameTakenError
 from stream_rfm.table.restore import ChangelogError
 
 log = logging.getLogger(__name__)
@@ -106,7 +105,7 @@ def run(settings: Settings) -> None:
     gc.set_threshold(100_000, 50, 100)
     try:
         ScorerWorker(app, settings.shutdown_seconds).execute()
-    except (ChangelogError, NameTakenError) as error:
+    except ChangelogError as error:
         raise SettingsError(str(error)) from None
 
 

@@ -3,12 +3,15 @@
 That is Kafka's static membership (KIP-345). aiokafka joins under a name (``group.instance.id``), but its
 heartbeats do not say it: a worker whose name has gone to another process would hear that it is unknown,
 join again, and take the name back, and so on for ever. Here heartbeats are of version 3, which says it, and
-who hears that the name is another's sends nothing more (``docs/decisions/0012-static-membership.md``).
+who hears that the name is another's ends (``docs/decisions/0012-static-membership.md``).
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -19,20 +22,10 @@ from aiokafka.protocol.api import Request, RequestStruct
 from aiokafka.protocol.group import HeartbeatRequest, HeartbeatResponse_v1
 from aiokafka.protocol.types import Int32, Schema, String
 
-from stream_rfm.settings import variable
+log = logging.getLogger(__name__)
 
 #: FENCED_INSTANCE_ID; aiokafka has no class for it.
 FENCED_INSTANCE_ID = 82
-
-
-class NameTakenError(Exception):
-    """Another process has joined under this worker's name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(
-            f"Another worker has joined as {name}: where it was not to replace this one, give each worker a "
-            f"{variable('kafka.instance_id')} of its own."
-        )
 
 
 class HeartbeatResponse_v3(HeartbeatResponse_v1):  # noqa: N801 - as aiokafka names protocol classes
@@ -71,30 +64,35 @@ class NamedHeartbeat(Request[HeartbeatRequest_v3]):
 class NamedMember(GroupCoordinator):
     """aiokafka's coordinator of a group, but it says its name, and goes when that is another's."""
 
-    def __init__(self, *arguments: Any, on_fenced: Callable[[], None], **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self._on_fenced = on_fenced
+    #: What to do when the name has gone to another process; called in the consumer's thread.
+    on_fenced: Callable[[], None]
 
     async def _send_req(self, request: Any) -> Any:
         if isinstance(request, HeartbeatRequest) and self._group_instance_id is not None:
             request = NamedHeartbeat(self.group_id, self.generation, self.member_id, self._group_instance_id)
         response = await super()._send_req(request)
         if getattr(response, "error_code", 0) == FENCED_INSTANCE_ID:
-            self._on_fenced()
+            log.warning(
+                "another process has joined under this worker's name; ending",
+                extra={"instance_id": self._group_instance_id},
+            )
+            self.on_fenced()
             # Joining again would take the name back: nothing more, until the worker has ended.
             await asyncio.wait([self._closing])
             raise errors.KafkaError("another process has joined under this name")
         return response
 
 
-def say_names(on_fenced: Callable[[], None]) -> None:
-    """Have all members of groups in this process say their names from now on.
+def end() -> None:
+    """End this process as an operator would: what the successor has to know is in Kafka."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
-    Args:
-        on_fenced: called in the consumer's thread when a name has gone to another process.
-    """
 
-    def member(*arguments: Any, **named: Any) -> NamedMember:
-        return NamedMember(*arguments, on_fenced=on_fenced, **named)
+def say_names(on_fenced: Callable[[], None] = end) -> None:
+    """Have all members of groups in this process say their names from now on."""
 
-    consumer.GroupCoordinator = member
+    class Member(NamedMember):
+        pass
+
+    Member.on_fenced = staticmethod(on_fenced)
+    consumer.GroupCoordinator = Member
