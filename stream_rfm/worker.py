@@ -57,6 +57,7 @@ class ScorerWorker(faust.Worker):
             pass  # that is how a signal ends it
         finally:
             self._starting_fut.cancel()
+            self._limit_shutdown()
             self.stop_and_shutdown()
 
     def _on_sigint(self) -> None:
@@ -81,13 +82,17 @@ class ScorerWorker(faust.Worker):
                 log.warning("ending at once", extra={"signal": number.name})
                 os._exit(1)
             return
-        self._ending_since = time.monotonic()
         log.info("ending", extra={"signal": number.name})
-        # Whatever hangs must not keep the process: the state is in Kafka.
-        timer = threading.Timer(self._shutdown_seconds, _give_up)
-        timer.daemon = True
-        timer.start()
+        self._limit_shutdown()
         self._schedule_shutdown(number)
+
+    def _limit_shutdown(self) -> None:
+        """Whatever hangs must not keep the process, told to end or crashed: the state is in Kafka."""
+        if self._ending_since is None:
+            self._ending_since = time.monotonic()
+            timer = threading.Timer(self._shutdown_seconds, _give_up, [self])
+            timer.daemon = True
+            timer.start()
 
 
 def run(settings: Settings) -> None:
@@ -138,6 +143,7 @@ def _say_waiting(state: RetryCallState) -> None:
     log.warning("kafka is not there yet; trying again", extra={"reason": str(error)})
 
 
-def _give_up() -> None:
-    log.error("the work in hand did not end in time; ending without it")
+def _give_up(worker: ScorerWorker) -> None:
+    reason = {"reason": str(worker.crash_reason)} if worker.crash_reason else {}
+    log.error("the work in hand did not end in time; ending without it", extra=reason)
     os._exit(1)

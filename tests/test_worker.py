@@ -100,6 +100,15 @@ def test_state_made_by_other_rules_is_refused(deployment, tmp_path, monkeypatch)
         assert worker.said.splitlines()[-1].startswith("The state was made by other rules")
 
 
+def test_version_of_a_newer_release_ends_it(deployment, tmp_path):
+    declare(deployment.settings)
+    newer = Message(b"1", b"{}", [("schema", b"quantiles.v2")])
+    write(deployment.servers, deployment.topics.quantiles.name, [newer])
+    with Worker(tmp_path / "worker") as worker:
+        assert worker.process.wait(30) == 2
+        assert worker.said.splitlines()[-1].endswith("this release reads quantiles.v1: use a newer release.")
+
+
 def test_where_it_is_can_be_seen_without_any_value(deployment, tmp_path):
     declare(deployment.settings)
     secret = "kunde-7q"

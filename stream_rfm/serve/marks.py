@@ -11,6 +11,9 @@ import numpy as np
 
 from stream_rfm.model.arrays import Bools, Ints
 
+#: Of what is in Redis. What another one has written is no base to go on from: all is written again.
+SCHEMA = 1
+
 CUSTOMER_KEY = b"rfm:customer:"
 PARTITION_KEY = b"rfm:partition:"
 
@@ -33,6 +36,7 @@ class Watermark:
         quantiles_version: the version's number.
         offset: the offset behind the changelog.
         app_id: whose changelog it is.
+        schema: of it and of the customers' values; release 0.1 said none, and meant 1.
     """
 
     as_of: int
@@ -40,6 +44,7 @@ class Watermark:
     quantiles_version: int
     offset: int
     app_id: str
+    schema: int = SCHEMA
 
     def encode(self) -> bytes:
         """The watermark as the value of its key."""
@@ -142,4 +147,4 @@ def held_by(value: bytes) -> Held:
         said = msgspec.msgpack.decode(value, type=Watermark)
     except (msgspec.DecodeError, ValueError):
         return Held(value, 0, None)
-    return Held(value, said.offset, said.app_id)
+    return Held(value, said.offset, said.app_id) if said.schema == SCHEMA else Held(value, 0, None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ from aiokafka import TopicPartition
 
 from stream_rfm.configured import clock_of, rules_of
 from stream_rfm.kafka.topics import topics_of
-from stream_rfm.model import instant, version
+from stream_rfm.model import instant
 from stream_rfm.model.version import Version
 from stream_rfm.offline import segments_file
 from stream_rfm.offline.segments_file import Row
@@ -20,6 +19,7 @@ from stream_rfm.settings import Settings, SettingsError
 from stream_rfm.stream.changelog import Changelog
 from stream_rfm.stream.edges import edges
 from stream_rfm.stream.last_markers import last_markers
+from stream_rfm.stream.publication import version_of
 from stream_rfm.stream.reading import reading
 from stream_rfm.table.partition import Marker, Partition, read_marker
 
@@ -119,11 +119,11 @@ class Export:
             consumer.assign([place])
             await consumer.seek_to_beginning(place)
             [end] = (await consumer.end_offsets([place])).values()
-            known = []
+            known: list[Version] = []
             while await consumer.position(place) < end:
                 fetched = await consumer.getmany(place, timeout_ms=500)
-                known += [json.loads(record.value) for record in fetched.get(place, ()) if record.value]
-        return [version.from_document(document) for document in known]
+                known += [version_of(record) for record in fetched.get(place, ()) if record.value]
+            return known
 
     async def _rows(self, number: int, end: int, chosen: Version) -> list[Row]:
         restore = await self._changelog.read(number, end, stop_at=lambda value: _applied(value, chosen))

@@ -15,10 +15,13 @@ from stream_rfm.model.rules import Rules
 from stream_rfm.model.version import Version
 from stream_rfm.stream.transaction import Message
 from stream_rfm.table.moves import Moves
+from stream_rfm.table.restore import ChangelogError
 from stream_rfm.table.store import Store
 
 TRANSITION_TYPE = "stream-rfm.segment.transition.v1"
 _JSON = b"application/json"
+# Says of what is no CloudEvent by which schema it is written; release 0.1 said nothing, and meant these.
+_SCHEMA, _SEGMENT, _QUANTILES = "schema", b"segment.v1", b"quantiles.v1"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -64,7 +67,7 @@ class Publication:
         for customer, segment in segment_documents(store, rows, partition):
             scored_at = instant.iso(segment["scored_at"] * instant.MILLISECOND)
             document = {"customer_id": customer.decode(), **segment, "scored_at": scored_at}
-            yield customer, _encode(document), [("content-type", _JSON)]
+            yield customer, _encode(document), [("content-type", _JSON), (_SCHEMA, _SEGMENT)]
 
     def erased(self, customers: Iterable[bytes]) -> Iterator[Message]:
         """Tombstones for customers that are forgotten."""
@@ -73,7 +76,23 @@ class Publication:
     def version(self, made: Version) -> Message:
         """A quantiles version, keyed by its number (``schemas/quantiles.v1.json``)."""
         document = version.to_document(made, self._rules)
-        return str(made.number).encode(), _encode(document), [("content-type", _JSON)]
+        headers = [("content-type", _JSON), (_SCHEMA, _QUANTILES)]
+        return str(made.number).encode(), _encode(document), headers
+
+
+def version_of(record: Any) -> Version:
+    """The version that a record holds.
+
+    Raises:
+        ChangelogError: a newer release wrote it.
+    """
+    schema = dict(record.headers or ()).get(_SCHEMA, _QUANTILES)
+    if schema != _QUANTILES:
+        raise ChangelogError(
+            f"The quantiles version at offset {record.offset} has schema {schema.decode()} and this release "
+            f"reads {_QUANTILES.decode()}: use a newer release."
+        )
+    return version.from_document(msgspec.json.decode(record.value))
 
 
 def dead_letter(topic: str, partition: int, record: Any, reason: Rejected) -> Message:

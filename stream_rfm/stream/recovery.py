@@ -115,6 +115,8 @@ class StateTables(TableManager):
 
     async def on_stop(self) -> None:
         """Let the transaction in flight end before the consumer leaves its group."""
+        # A takeover may hold the writer for as long as Kafka, or a follower that crashed, does not answer.
+        await self.recovery.stop()
         await self.recovery.writer.finish()
         await super().on_stop()
 

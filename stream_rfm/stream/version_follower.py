@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -12,10 +11,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from mode import Service
 
-from stream_rfm.model import version
 from stream_rfm.model.version import Version
 from stream_rfm.settings import KafkaSettings
 from stream_rfm.stream import cancellation
+from stream_rfm.stream.publication import version_of
 from stream_rfm.stream.reading import reading
 from stream_rfm.stream.tail import last_record
 
@@ -83,7 +82,7 @@ class VersionFollower(Service):
                 fetched = await consumer.getmany(self._place, timeout_ms=_FETCH_MS)
                 for record in fetched.get(self._place, ()):
                     if record.value is not None:
-                        self._take(version.from_document(json.loads(record.value)))
+                        self._take(version_of(record))
                 async with self._moved:
                     self._position = await consumer.position(self._place)
                     self._moved.notify_all()

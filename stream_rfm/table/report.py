@@ -64,9 +64,11 @@ def decode(value: bytes) -> Report:
     """The report that a record holds.
 
     Raises:
-        msgspec.DecodeError: it holds none.
+        msgspec.DecodeError: it holds none, or a newer release wrote it.
     """
     said = _decoder.decode(value)
+    if said.schema != _SCHEMA:
+        raise msgspec.DecodeError(f"it has schema {said.schema} and this release reads {_SCHEMA}")
     frames = tuple(
         (frame.as_of, Summary(*map(_distribution, (frame.recency, frame.frequency, frame.monetary))))
         for frame in said.frames

@@ -111,6 +111,7 @@ async def test_customers_go_behind_the_commit_and_the_watermark_behind_them(made
         "quantiles_version": 3,
         "offset": 1,
         "app_id": "shop",
+        "schema": 1,
     }
 
 

@@ -77,6 +77,15 @@ def test_what_a_partition_says_is_read_back():
     assert held_by(value) == Held(value, 44, "shop")
 
 
+def test_what_another_release_wrote_is_a_base_only_with_the_same_schema():
+    said = msgpack.unpackb(WATERMARK.encode())
+    newer = msgpack.packb(said | {"schema": 2})
+    assert held_by(newer) == Held(newer, 0, None)
+    del said["schema"]
+    first = msgpack.packb(said)
+    assert held_by(first) == Held(first, 44, "shop")
+
+
 @pytest.mark.parametrize("value", [b"", b"\xc1", msgpack.packb({"offset": "x"}), msgpack.packb([1])])
 def test_what_something_else_wrote_is_nothing_to_rely_on(value):
     assert held_by(value) == Held(value, 0, None)

@@ -10,7 +10,8 @@ from schemas import validator
 from stream_rfm.model import instant
 from stream_rfm.model.order import Reason, Rejected
 from stream_rfm.model.version import Version
-from stream_rfm.stream.publication import Publication, dead_letter, living, segment_documents
+from stream_rfm.stream.publication import Publication, dead_letter, living, segment_documents, version_of
+from stream_rfm.table.restore import ChangelogError
 
 HISTORY = [
     order("c1", "a", 0),
@@ -98,8 +99,17 @@ def test_erased_are_tombstones_and_nobody_lives_in_their_rows(publication, score
 
 def test_versions_are_keyed_by_their_number(publication):
     key, value, headers = publication.version(Version(12, START, 9, CUTS))
-    assert (key, headers) == (b"12", [("content-type", b"application/json")])
+    assert (key, headers) == (b"12", [("content-type", b"application/json"), ("schema", b"quantiles.v1")])
     validator("quantiles.v1").validate(json.loads(value))
+
+
+def test_version_is_read_back_by_its_schema(publication):
+    made = Version(12, START, 9, CUTS)
+    key, value, headers = publication.version(made)
+    assert version_of(Record(3, key, value, headers)) == made
+    assert version_of(Record(3, key, value, ())) == made
+    with pytest.raises(ChangelogError, match=r"offset 3 has schema quantiles\.v2 .* reads quantiles\.v1"):
+        version_of(Record(3, key, b"other", [("schema", b"quantiles.v2")]))
 
 
 @pytest.mark.parametrize("headers", [(), (("reason", b"mine"), ("x", b"\xff"))])

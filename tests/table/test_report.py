@@ -56,3 +56,9 @@ def test_a_report_takes_eight_bytes_for_a_recency_that_nobody_shares():
 def test_what_is_no_report_is_refused(value):
     with pytest.raises(msgspec.DecodeError):
         decode(value)
+
+
+def test_report_of_a_newer_release_is_refused():
+    _, *rest = msgspec.msgpack.decode(encode(Report(0, 1, ())))
+    with pytest.raises(msgspec.DecodeError, match="it has schema 2 and this release reads 1"):
+        decode(msgspec.msgpack.encode([2, *rest]))
