@@ -115,7 +115,8 @@ class Writer(Service):
         run = lane.unread(run)
         if not run:
             return
-        lane.put(records.read(run, self._intake(now())))
+        # By a clock that was set back, orders would be in the future that are not.
+        lane.put(records.read(run, self._intake(lane.partition.not_before(now()))))
         if lane.waiting_events > MOST_WAITING and partition not in self._paused:
             self._paused.add(partition)
             self.pause(partition)

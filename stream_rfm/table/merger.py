@@ -69,7 +69,8 @@ class Merger:
         Args:
             now: the instant that it is, for the wall clock.
         """
-        self._since = now if self._since is None else self._since
+        # A clock that is set back does not lengthen what is waited for.
+        self._since = now if self._since is None else min(self._since, now)
         made: list[Version] = []
         while (following := self._next(now)) is not None:
             made.append(following)
@@ -110,13 +111,16 @@ class Merger:
 
     def _next_by_wall(self, now: int) -> Version | None:
         newest = {p: max(known.frames) for p, known in self._known.items() if known.frames}
-        as_of = max(newest.values(), default=0)
-        if not newest or self._passed(as_of):
-            return None
         complete = len(newest) == self._partitions
+        as_of = max(newest.values(), default=0)
+        if not (complete and min(newest.values()) == as_of):
+            # Whose clock is ahead of this one leads nobody: versions would be too early for all the others.
+            as_of = max((at for at in newest.values() if at <= now), default=0)
+        if not as_of or self._passed(as_of):
+            return None
         if not complete and now < (self._since or now) + _GRACE_OF_STRANGERS:
             return None
-        if not (complete and min(newest.values()) == as_of) and now < as_of + _GRACE:
+        if not (complete and min(newest.values()) >= as_of) and now < as_of + _GRACE:
             return None
         number = 1 if self._last is None else self._last.number + 1
         made = self._made(number, as_of, [self._known[p].frames[at] for p, at in newest.items()])

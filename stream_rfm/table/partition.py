@@ -40,7 +40,7 @@ class Marker(msgspec.Struct, array_like=True):
         schema: of all records of the changelog.
         fingerprint: of the rules and the clock.
         position: the offset of the next order to be counted.
-        clock: the highest time seen, an instant.
+        clock: the highest time seen, an instant; by the wall clock the last that somebody was scored as of.
         rows: how many rows the customers have.
         entries_end: the sequence number that the next entry gets.
         revisions_from: where revisions of new customers begin.
@@ -112,7 +112,8 @@ class Partition:
             the batch.
         """
         if not self.clock.waits:
-            return len(batch), self._fold(batch, np.full(len(batch), now))
+            self._time = self.not_before(now)
+            return len(batch), self._fold(batch, np.full(len(batch), self._time))
         if not len(batch):
             self.waiting = False
             return 0, Changes()
@@ -133,6 +134,11 @@ class Partition:
             changes = Changes()
         self._closed = int(closed[min(count, len(closed) - 1)])
         return count, changes
+
+    def not_before(self, now: int) -> int:
+        """The instant that it is; by the wall clock, which may be set back, none before the last one here."""
+        version = self._rescoring.version if self._rescoring else self.version or UNSCORED
+        return now if self.clock.waits else max(now, self._time, version.as_of)
 
     def report(self, now: int) -> Report | None:
         """What the merger has to know that it was not told yet, if anything.

@@ -187,6 +187,29 @@ class TestByTheWallClock:
     def test_at_a_full_interval_too_few_customers_are_a_version(self):
         assert minutes(by_wall(ticked(0, 1), partitions=1), 1) == [(1, 1, 1)]
 
+    def test_one_whose_clock_is_ahead_leads_nobody_and_holds_nobody_up(self):
+        merger = by_wall(ticked(0, 11, people=2), ticked(1, 1, people=3))
+        assert minutes(merger, 1) == [(1, 1, 5)]
+        merger.offer(ticked(0, 12, people=2), 2)
+        assert minutes(merger, 1.5) == []
+        merger.offer(ticked(1, 2, people=4), 3)
+        assert minutes(merger, 2) == [(2, 2, 6)]
+
+    def test_a_clock_that_is_set_back_makes_no_earlier_version_and_no_longer_wait(self):
+        merger = by_wall(ticked(0, 60), ticked(1, 60))
+        assert minutes(merger, 60) == [(1, 60, 2)]
+        merger.offer(ticked(0, 1), 2)
+        merger.offer(ticked(1, 1), 3)
+        assert minutes(merger, 2) == []
+        merger.offer(ticked(0, 61), 4)
+        merger.offer(ticked(1, 61), 5)
+        assert minutes(merger, 61) == [(2, 61, 2)]
+        lonely = by_wall(ticked(0, 1, people=2))
+        assert minutes(lonely, 60) == []
+        lonely.offer(ticked(0, 1, people=2), 1)
+        assert minutes(lonely, 1) == []
+        assert minutes(lonely, 2) == [(1, 1, 2)]
+
     def test_another_merger_needs_the_last_report_of_each(self):
         merger = by_wall(ticked(0, 1), ticked(1, 1), ticked(0, 2))
         assert merger.needed_from(3) == 1

@@ -22,6 +22,7 @@ from events import (
     heartbeat,
     histories,
     order,
+    refund,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -311,6 +312,33 @@ class TestByTheWallClock:
         assert count == 2
         [moves] = changes.moves
         assert [t.effective_at for t in moves.transitions(GRID)] == [now, now]
+
+    def test_a_clock_that_is_set_back_takes_nobody_back(self):
+        clock = Clock("wall", HOUR)
+        events = [
+            order("c0", "a", 1),
+            order("c0", "b", 2, 400),
+            refund("c0", "b", 3, 400),
+            order("c1", "c", 4),
+        ]
+        held = Held(batch_of(events), RULES, Partition(0, RULES, clock))
+        late, early = START + 9 * DAY, START + 5 * DAY
+        held.advance(1, late)
+        held.advance(1, early)
+        held.report(late)
+        held.commit()
+        held.crash()
+        # Another worker, whose clock is behind, takes it over.
+        assert held.partition.not_before(early) == late
+        held.advance(1, early)
+        held.partition.apply(Version(1, late + DAY))
+        held.advance(1, early)
+        held.changes.add(held.partition.rescore(ALL))
+        customers = held.partition.store.customers
+        assert customers.scored_at[: customers.count].tolist() == [late + DAY] * 2
+        held.commit()
+        assert [t.effective_at for t in held.transitions] == sorted(t.effective_at for t in held.transitions)
+        assert held.transitions[0].effective_at == late
 
     def test_a_tick_is_reported_once(self):
         partition = Partition(0, RULES, Clock("wall", HOUR))
