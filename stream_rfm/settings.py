@@ -62,6 +62,7 @@ class RedisSettings(_Section):
 
     url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
     timeout_seconds: Seconds = 2.0
+    sample_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
 
 
 class TopicSettings(_Section):

@@ -122,7 +122,7 @@ class SegmentReader:
         return answers
 
     def freshness(self, answer: CustomerSegment) -> Freshness | None:
-        """How fresh an answer is; ``None`` when its partition has said nothing yet.
+        """How fresh an answer is; ``None`` when its partition has said nothing yet, or is written anew.
 
         Raises:
             UnreadableError: the cache holds something else under the partition's name.
@@ -165,9 +165,11 @@ def _customer_segment(customer_id: str, value: Any) -> CustomerSegment:
         raise _unreadable("rfm:customer:…", error) from None
 
 
-def _freshness(value: Any) -> Freshness:
+def _freshness(value: Any) -> Freshness | None:
     said = _map(value, "rfm:partition:…")
     try:
+        if said["committed_at"] == 0:  # not all of its customers are there yet
+            return None
         committed_at = _at(said["committed_at"])
         return Freshness(
             as_of=_at(said["as_of"]),

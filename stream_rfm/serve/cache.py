@@ -12,52 +12,35 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+import numpy as np
 from redis.exceptions import RedisError
 
 from stream_rfm.model.arrays import Ints
-from stream_rfm.serve.marks import PARTITION_KEY, Documents, Held, Marks, Send, Watermark, held_by
+from stream_rfm.serve.marks import Documents, Marks, Send, Watermark
 from stream_rfm.serve.metrics import Metrics
+from stream_rfm.serve.redis_calls import Held, RedisCalls, held_by
+from stream_rfm.serve.sampling import Sample, sample_of
 from stream_rfm.settings import RedisSettings
 
 log = logging.getLogger(__name__)
 
-_BUFFERED = 4
+# Calls that may wait to be made: some megabytes.
+_BUFFERED = 32
+# How long the event loop may be held to read values, in seconds of this thread's work.
+_LONGEST_HOLD = 0.005
+# What part of the time is for reading the backlog's values. Sending takes twice as much again.
+_BACKLOG_SHARE = 0.1
 _LONGEST_PAUSE = 5.0
-# How often to see whether the watermarks are still there, seconds.
+# How often to see whether the stamps are still there, seconds.
 _LOOK_SECONDS = 5.0
-
-# KEYS: customers. ARGV: their values, then 1 where another deployment's are replaced. An older revision never
-# overwrites a newer one; an empty value is an erased customer.
-_WRITE = """
-local replaces = ARGV[#KEYS + 1] == '1'
-for i, key in ipairs(KEYS) do
-  local value = ARGV[i]
-  if value == '' then
-    redis.call('DEL', key)
-  else
-    local old = not replaces and redis.call('GET', key)
-    if not old or cmsgpack.unpack(old).revision <= cmsgpack.unpack(value).revision then
-      redis.call('SET', key, value)
-    end
-  end
-end
-"""
-
-# KEYS: a partition. ARGV: its new watermark; the one that must be there, or nothing where any may be.
-_ADVANCE = """
-local old = redis.call('GET', KEYS[1])
-if ARGV[2] ~= '' and old ~= ARGV[2] and old ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1])
-return 1
-"""
+# After a call that was refused, seconds: two who believe that a partition is theirs do not chase each other.
+_REFUSED_PAUSE = 1.0
 
 
 class SegmentCache:
@@ -70,40 +53,34 @@ class SegmentCache:
 
         Args:
             app_id: the deployment whose customers these are.
-            settings: where Redis is and how long to wait for it.
+            settings: where Redis is, how long to wait for it, and how often to take samples.
             metrics: where to count.
             on_room: called when there is room for :meth:`collect` again.
         """
-        seconds = settings.timeout_seconds
-        self._redis = Redis.from_url(
-            settings.url.get_secret_value(),
-            socket_timeout=seconds,
-            socket_connect_timeout=seconds,
-            retry=Retry(NoBackoff(), 0),
-        )
-        self._write = self._redis.register_script(_WRITE)
-        self._advance = self._redis.register_script(_ADVANCE)
+        self._calls = RedisCalls(settings)
         self._app_id = app_id
         self._metrics = metrics
         self._on_room = on_room
         self._partitions: dict[int, Marks] = {}
-        self._sends: deque[Send] = deque()
+        self._sends: deque[Send | Sample] = deque()
         self._arrived = asyncio.Event()
         self._failures = 0
+        self._writer = uuid.uuid4().hex[:16]
+        self._stamped = 0
+        self._turn = 0
+        self._collected_at = self._looked_at = self._sampled_at = time.monotonic()
+        self._sample_seconds = settings.sample_seconds
+        self._random = np.random.default_rng()
 
     async def held(self, partition: int) -> Held | None:
         """What Redis says that it holds of a partition, if it says so."""
-        try:
-            value: Any = await self._redis.get(_key(partition))
-        except (RedisError, OSError):
-            return None
-        return None if value is None else held_by(value)
+        return await self._calls.held(partition)
 
     def adopt(
         self,
         partition: int,
         documents: Documents,
-        everybody: Callable[[], Ints],
+        count: Callable[[], int],
         rows: Ints,
         erased: list[bytes],
         held: Held | None = None,
@@ -115,15 +92,18 @@ class SegmentCache:
         Args:
             partition: its number.
             documents: reads its rows.
-            everybody: gives all its rows.
+            count: says how many rows there are.
             rows: those that Redis may not hold.
             erased: ids of customers that Redis may still hold.
             held: what Redis says that it holds of it, where that can be relied on.
             replaces: whether what Redis holds is of another changelog, so that its revisions mean nothing.
         """
-        adopted = Marks(documents, everybody, held.value if held else b"", replaces=replaces)
-        adopted.mark(rows)
-        adopted.erased = list(erased)
+        self.release(partition)
+        adopted = Marks(documents, count, replaces=replaces)
+        if held is not None:
+            adopted.written, adopted.reached = held.value, held.watermark
+        adopted.backlog.add(rows)
+        adopted.erase(erased)
         self._partitions[partition] = adopted
 
     def release(self, partition: int) -> None:
@@ -135,63 +115,99 @@ class SegmentCache:
         """Mark what a commit has changed."""
         known = self._partitions.get(partition)
         if known is not None:
-            known.mark(rows)
-            known.erased += erased
+            known.changed.add(rows)
+            known.erase(erased)
             known.watermark = watermark
 
     def collect(self) -> None:
-        """Read what marked rows say now; to be called while state is as it was last committed."""
-        for number, partition in self._partitions.items():
-            while len(self._sends) < _BUFFERED and (partition.pending or partition.watermark):
+        """Read what marked rows say now; to be called while state is as it was last committed.
+
+        What has just changed goes before the backlog of an outage or a wipe, and partitions take turns. The
+        backlog gets a share of the time, whatever a machine does in it, and scoring the rest.
+        """
+        started, work = time.monotonic(), time.thread_time()
+        since, self._collected_at = started - self._collected_at, started
+        held_until = work + _LONGEST_HOLD
+        backlog_until = work + min(_LONGEST_HOLD, _BACKLOG_SHARE * since)
+        numbers = list(self._partitions)
+        self._turn = (self._turn + 1) % max(1, len(numbers))
+        turns = [(n, self._partitions[n]) for n in numbers[self._turn :] + numbers[: self._turn]]
+        if started - self._sampled_at > self._sample_seconds > 0:
+            self._sampled_at = started
+            self._collect_sample(turns)
+        for number, partition in turns:
+            while partition.has_news and self._has_room and time.thread_time() <= held_until:
                 self._sends.append(partition.take(number))
-        self._metrics.cache_pending.set(sum(partition.pending for partition in self._partitions.values()))
+        for number, partition in turns:
+            while partition.backlog and self._has_room and time.thread_time() <= backlog_until:
+                self._sends.append(partition.take(number))
+        self._metrics.cache_pending.set(sum(partition.pending for _, partition in turns))
         if self._sends:
             self._arrived.set()
 
     @property
     def has_more(self) -> bool:
         """Whether :meth:`collect` would do anything."""
-        return len(self._sends) < _BUFFERED and any(
+        return self._has_room and any(
             partition.watermark or partition.pending for partition in self._partitions.values()
         )
 
     async def run(self) -> None:
         """Send until cancelled; while Redis is away, try again ever more slowly."""
-        looked_at = time.monotonic()
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._arrived.wait(), _LOOK_SECONDS)
+                # Not wait_for: what cancels it at the moment in which it ends would be lost.
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._arrived.wait()
             self._arrived.clear()
             while self._sends:
-                send = self._sends[0]
-                if await self._done(self._send, send):
-                    # In the meantime its partition may have been let go, and its sends with it.
-                    if self._sends and self._sends[0] is send:
-                        self._sends.popleft()
-                    self._on_room()
-                else:
-                    await asyncio.sleep(min(_LONGEST_PAUSE, 0.1 * 2 ** min(self._failures, 10)))
-            if time.monotonic() - looked_at > _LOOK_SECONDS:
-                looked_at = time.monotonic()
-                await self._done(self._look)
+                await self._make_first()
+                await self._look_if_due()
+            await self._look_if_due()
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._redis.aclose()
+        await self._calls.close()
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self._sends) < _BUFFERED
+
+    def _collect_sample(self, turns: list[tuple[int, Marks]]) -> None:
+        """Take a sample of one partition; it waits behind the calls that make it true."""
+        known = [turn for turn in turns if turn[1].written]
+        if known and self._has_room:
+            self._sends.append(sample_of(*known[self._random.integers(len(known))], self._random))
+
+    async def _make_first(self) -> None:
+        send = self._sends[0]
+        if await self._done(self._compare if isinstance(send, Sample) else self._send, send):
+            # In the meantime its partition may have been let go, and its sends with it.
+            if self._sends and self._sends[0] is send:
+                self._sends.popleft()
+            self._on_room()
+        else:
+            # When Redis is back, what has changed last is to be found there first.
+            for partition in self._partitions.values():
+                partition.postpone()
+            await asyncio.sleep(min(_LONGEST_PAUSE, 0.1 * 2 ** min(self._failures, 10)))
+
+    async def _look_if_due(self) -> None:
+        if time.monotonic() - self._looked_at > _LOOK_SECONDS:
+            self._looked_at = time.monotonic()
+            await self._done(self._look)
 
     async def _look(self) -> None:
-        """See whether the watermarks are as we left them: what is gone took the customers with it."""
-        known = {number: each.written for number, each in self._partitions.items() if each.written}
+        """See whether the stamps are as we left them: what is gone took the customers with it."""
+        known = {number: each for number, each in self._partitions.items() if each.written}
         if not known:
             return
-        values: list[Any] = await self._redis.mget([_key(number) for number in known])
-        for (number, written), value in zip(known.items(), values, strict=True):
-            partition = self._partitions.get(number)
-            # What was written while the answer was under way is for the next look.
-            if value == written or partition is None or partition.written != written:
+        stamps = await self._calls.stamps(list(known))
+        for (number, partition), stamp in zip(known.items(), stamps, strict=True):
+            if stamp == partition.written or self._partitions.get(number) is not partition:
                 continue
-            found = None if value is None else held_by(value)
-            if found is not None and found.app_id not in {None, self._app_id}:
+            found = None if stamp is None else held_by(stamp).watermark
+            if found is not None and found.app_id != self._app_id:
                 log.error(
                     "another deployment writes to this redis: give each a database of its own",
                     extra={"partition": number, "app_id": found.app_id},
@@ -201,26 +217,50 @@ class SegmentCache:
 
     def _begin_anew(self, number: int, partition: Marks) -> None:
         log.warning("redis does not hold what was written to it; writing all", extra={"partition": number})
+        for send in reversed(self._sends):
+            if isinstance(send, Send) and send.partition == number:
+                partition.take_back(send)
         partition.begin_anew()
-        if partition.watermark is None:
-            partition.watermark = partition.last_watermark
+        self._sends = deque(send for send in self._sends if send.partition != number)
         self._on_room()
 
     async def _send(self, send: Send) -> None:
-        partition = self._partitions.get(send.partition)
-        if send.keys:
-            replaces = "1" if partition is not None and partition.replaces else "0"
-            await self._write(keys=send.keys, args=[*send.values, replaces])
-            self._metrics.cache_writes.inc(len(send.keys))
-        if send.watermark is None or partition is None:
+        partition = self._partitions[send.partition]
+        reached = send.watermark or partition.reached or Watermark(0, 0, 0, 0, self._app_id)
+        if not send.stamp:
+            self._stamped += 1
+            send.stamp = reached.stamped(self._writer, self._stamped)
+        if not await self._calls.write(send, partition.written):
+            await self._refused(send.partition, partition)
             return
-        value = send.watermark.encode()
-        partition.last_watermark = send.watermark
-        if await self._advance(keys=[_key(send.partition)], args=[value, partition.written]):
-            partition.written = value
+        self._metrics.cache_writes.inc(len(send.keys))
+        partition.written = send.stamp
+        if send.watermark is not None:
+            partition.reached = send.watermark
             partition.replaces = False
-        else:
-            self._begin_anew(send.partition, partition)
+
+    async def _refused(self, number: int, partition: Marks) -> None:
+        # What took this partition's stamp most likely took others', too.
+        await self._look()
+        if partition.written and self._partitions.get(number) is partition:
+            self._begin_anew(number, partition)
+        await asyncio.sleep(_REFUSED_PAUSE)
+
+    async def _compare(self, sample: Sample) -> None:
+        partition = self._partitions[sample.partition]
+        stamp, values = await self._calls.values(sample.partition, sample.keys)
+        if stamp != partition.written or self._partitions.get(sample.partition) is not partition:
+            # Somebody else's partition by now, or a wiped one: that is for the next look.
+            return
+        self._metrics.cache_sampled.inc(len(sample.keys))
+        differing = sample.differing(values)
+        if differing:
+            self._metrics.cache_divergent.inc(differing)
+            partition.suspect.add(sample.rows)
+            log.warning(
+                "redis holds other values than were written to it; writing those found again",
+                extra={"partition": sample.partition, "customers": differing},
+            )
 
     async def _done(self, call: Callable[..., Awaitable[None]], *arguments: Any) -> bool:
         """Whether Redis took it."""
@@ -236,7 +276,3 @@ class SegmentCache:
             log.info("redis is back", extra={"failed_attempts": self._failures})
         self._failures = 0
         return True
-
-
-def _key(partition: int) -> bytes:
-    return PARTITION_KEY + str(partition).encode()

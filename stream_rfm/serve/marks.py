@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any
 
 import msgspec
-import numpy as np
 
-from stream_rfm.model.arrays import Bools, Ints
+from stream_rfm.model.arrays import Ints
+from stream_rfm.serve.row_set import RowSet
 
 #: Of what is in Redis. What another one has written is no base to go on from: all is written again.
 SCHEMA = 1
 
 CUSTOMER_KEY = b"rfm:customer:"
-PARTITION_KEY = b"rfm:partition:"
 
-# One call sends so many customers; Redis is single-threaded, and half a thousand take it two milliseconds.
+# One call writes so many customers; Redis is single-threaded, and half a thousand take it two milliseconds.
 _BATCH = 500
 
-#: Gives customers' ids and what their segment is, for some rows of a partition.
+#: Gives customers' ids and what their segment is, for those rows of a partition that are somebody's.
 Documents = Callable[[Ints], Iterator[tuple[bytes, dict[str, Any]]]]
 
-_encode = msgspec.msgpack.Encoder().encode
+encode = msgspec.msgpack.Encoder().encode
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Watermark:
     """How far a partition had come when its rows were taken.
 
@@ -46,45 +46,81 @@ class Watermark:
     app_id: str
     schema: int = SCHEMA
 
-    def encode(self) -> bytes:
-        """The watermark as the value of its key."""
-        return _encode(asdict(self))
+    def stamped(self, writer: str, call: int) -> bytes:
+        """The watermark as the value of its key, unlike that of any other call.
+
+        Args:
+            writer: the process that writes it.
+            call: counts its calls.
+        """
+        return encode({**asdict(self), "writer": writer, "call": call})
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
+class Send:
+    """One call: customers with their values, then perhaps a watermark.
+
+    Attributes:
+        partition: whose they are.
+        keys: of the customers.
+        values: empty where the customer was erased.
+        erased: ids of those.
+        watermark: what holds once they are written; ``None`` while others still have to be.
+        replaces: whether they are written over newer revisions, too.
+        stamp: the value of the partition's key once they are written, so that a call made again is known.
+    """
+
+    partition: int
+    keys: list[bytes]
+    values: list[bytes]
+    erased: list[bytes]
+    watermark: Watermark | None
+    replaces: bool
+    stamp: bytes = b""
+
+
+@dataclass(slots=True, eq=False)
 class Marks:
     """Marks of one partition.
 
     Attributes:
         documents: reads its rows.
-        everybody: gives all its rows.
-        written: the watermark that Redis must have, in bytes; nothing as long as that is not known.
-        marked: for each row whether it is to be written.
+        count: says how many rows there are.
+        written: what Redis must have as the partition's value; nothing as long as that is not known.
+        reached: the watermark behind which nothing is missing in Redis; ``None`` before there is any.
+        changed: rows to be written that have just changed.
+        backlog: rows to be written that wait for those.
+        suspect: rows to be written whatever Redis holds of them.
         erased: ids of customers whose keys have to go.
         watermark: what goes behind all that is marked.
-        last_watermark: the one that was sent last.
         replaces: whether what Redis holds is of another changelog, so that its revisions mean nothing; until
             all has been written once.
     """
 
     documents: Documents
-    everybody: Callable[[], Ints]
+    count: Callable[[], int]
     written: bytes = b""
-    marked: Bools = field(default_factory=lambda: np.zeros(0, bool))
-    erased: list[bytes] = field(default_factory=list)
+    reached: Watermark | None = None
+    changed: RowSet = field(default_factory=RowSet)
+    backlog: RowSet = field(default_factory=RowSet)
+    suspect: RowSet = field(default_factory=RowSet)
+    erased: dict[bytes, None] = field(default_factory=dict)
     watermark: Watermark | None = None
-    last_watermark: Watermark | None = None
     replaces: bool = False
 
-    def mark(self, rows: Ints) -> None:
-        """Rows that are to be written."""
-        if not len(rows):
-            return
-        if (end := int(rows.max()) + 1) > len(self.marked):
-            grown = np.zeros(end + end // 2, bool)
-            grown[: len(self.marked)] = self.marked
-            self.marked = grown
-        self.marked[rows] = True
+    @property
+    def pending(self) -> int:
+        """How many customers are to be written."""
+        return len(self.changed) + len(self.backlog) + len(self.suspect) + len(self.erased)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something to be written that is not for the backlog's turn."""
+        return bool(self.changed or self.suspect or self.erased or (self.watermark and not self.backlog))
+
+    def erase(self, ids: list[bytes]) -> None:
+        """Customers whose keys have to go."""
+        self.erased.update(dict.fromkeys(ids))
 
     def take(self, partition: int) -> Send:
         """The next customers to be written, and behind the last of them the watermark.
@@ -92,59 +128,35 @@ class Marks:
         Args:
             partition: the partition's number.
         """
-        erased, self.erased = self.erased[:_BATCH], self.erased[_BATCH:]
+        erased = list(islice(self.erased, _BATCH))
+        for customer in erased:
+            del self.erased[customer]
         keys = [CUSTOMER_KEY + customer for customer in erased]
         values = [b""] * len(keys)
-        rows = np.flatnonzero(self.marked)[: _BATCH - len(keys)]
-        self.marked[rows] = False
-        for customer, document in self.documents(rows):
-            keys.append(CUSTOMER_KEY + customer)
-            values.append(_encode(document))
+        replaces = self.replaces or bool(self.suspect)
+        for rows in (self.suspect, self.changed, self.backlog):
+            for customer, document in self.documents(rows.take(_BATCH - len(keys))):
+                keys.append(CUSTOMER_KEY + customer)
+                values.append(encode(document))
         watermark = None
         if not self.pending:
             watermark, self.watermark = self.watermark, None
-        return Send(partition, keys, values, watermark)
+        return Send(partition, keys, values, erased, watermark, replaces)
 
-    @property
-    def pending(self) -> int:
-        """How many customers are to be written."""
-        return int(np.count_nonzero(self.marked)) + len(self.erased)
+    def take_back(self, send: Send) -> None:
+        """Let go what was taken before all is marked, the latest first."""
+        self.erase(send.erased)
+        self.watermark = self.watermark or send.watermark
+
+    def postpone(self) -> None:
+        """Let what is marked wait for what will be."""
+        self.backlog.take_from(self.changed)
 
     def begin_anew(self) -> None:
         """Mark all: Redis does not hold what it should."""
         self.written = b""
-        self.mark(self.everybody())
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """One call: customers with their values, then perhaps a watermark."""
-
-    partition: int
-    keys: list[bytes]
-    values: list[bytes]
-    watermark: Watermark | None
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What Redis says of a partition.
-
-    Attributes:
-        value: the watermark, in bytes.
-        offset: of the changelog, up to which it holds the customers; 0 if that cannot be read.
-        app_id: whose it is; ``None`` if that cannot be read.
-    """
-
-    value: bytes
-    offset: int
-    app_id: str | None
-
-
-def held_by(value: bytes) -> Held:
-    """Read what a partition's key says."""
-    try:
-        said = msgspec.msgpack.decode(value, type=Watermark)
-    except (msgspec.DecodeError, ValueError):
-        return Held(value, 0, None)
-    return Held(value, said.offset, said.app_id) if said.schema == SCHEMA else Held(value, 0, None)
+        if self.watermark is None:
+            self.watermark = self.reached
+        self.reached = None
+        self.suspect = RowSet()
+        self.backlog.add_first(self.count())

@@ -234,5 +234,13 @@ class Metrics:
         self.cache_pending = Gauge(
             "stream_rfm_cache_pending", "Customers not yet written to Redis.", registry=registry
         )
+        self.cache_sampled = Counter(
+            "stream_rfm_cache_sampled",
+            "Customers whose keys were compared with the state.",
+            registry=registry,
+        )
+        self.cache_divergent = Counter(
+            "stream_rfm_cache_divergent", "Those of them whose keys said something else.", registry=registry
+        )
         self.partitions = PartitionCollector()
         registry.register(self.partitions)

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from stream_rfm.kafka.topics import Topics
-from stream_rfm.model.arrays import Ints
 from stream_rfm.model.rules import Rules
 from stream_rfm.serve.cache import SegmentCache
-from stream_rfm.serve.marks import Held
 from stream_rfm.serve.metrics import Metrics
+from stream_rfm.serve.redis_calls import Held
 from stream_rfm.settings import Settings
 from stream_rfm.stream.changelog import Changelog
 from stream_rfm.stream.committed import stable_offsets
@@ -136,9 +135,12 @@ class Takeover:
 
     async def _restored(self, number: int, first: int, end: int, bounds: Bounds) -> Lane:
         held = await self._cache.held(number)
-        # What Redis says of another changelog, or of a longer one, is nothing to go on from.
-        relied = held if held and held.app_id == self._group and held.offset <= end else None
-        recent_from = relied.offset if relied else None
+        # What Redis says of another changelog, or of a longer one, is nothing to go on from, and with offset
+        # 0 it says that it was being written anew.
+        said = held.watermark if held else None
+        ours = said is not None and said.app_id == self._group and said.offset <= end
+        recent_from = said.offset if said and ours and said.offset else None
+        relied = held if recent_from else None
         try:
             partition, restore = await self._state(number, first, end, recent_from)
         finally:
@@ -150,7 +152,7 @@ class Takeover:
                 "orders were deleted from the topic before they were counted: its retention is too short",
                 extra={"partition": number, "offsets": lost},
             )
-        self._adopt(partition, restore, relied, replaces=held is not None and relied is None)
+        self._adopt(partition, restore, relied, replaces=held is not None and not ours)
         lane = Lane(partition, self._versions)
         lane.changelog_end = end
         return lane
@@ -184,18 +186,14 @@ class Takeover:
     def _adopt(self, partition: Partition, restore: Restore, held: Held | None, *, replaces: bool) -> None:
         store, number = partition.store, partition.number
         customers = store.customers
-
-        def everybody() -> Ints:
-            return living(store, np.arange(customers.count))
-
         ids = list(restore.recent)
         rows = customers.find_ids(ids)
         erased = [customer for customer, row in zip(ids, rows.tolist(), strict=True) if row < 0]
         self._cache.adopt(
             number,
             lambda wanted: segment_documents(store, living(store, wanted), number),
-            everybody,
-            rows[rows >= 0] if held else everybody(),
+            lambda: customers.count,
+            rows[rows >= 0] if held else np.arange(customers.count),
             erased,
             held,
             replaces=replaces,

@@ -239,6 +239,10 @@ class Writer(Service):
                     await asyncio.sleep(0)
                     yielded_at = time.monotonic()
             lane.look_around(now())
+            if time.monotonic() - yielded_at > _SLICE_SECONDS:
+                # Every lane makes its summary at the same tick, and one of many customers takes long.
+                await asyncio.sleep(0)
+                yielded_at = time.monotonic()
             if lane.number in self._paused and lane.waiting_events < MOST_WAITING // 2:
                 self._paused.discard(lane.number)
                 self.resume(lane.number)

@@ -60,9 +60,14 @@ def test_reserved_segment_has_no_scores(redis, reader):
     assert (answer.segment, answer.code, answer.r, answer.f, answer.m) == ("prospect", None, None, None, None)
 
 
+def test_partition_that_is_written_anew_says_nothing_of_how_fresh_it_is(redis, reader):
+    put(redis, "rfm:partition:1", {"as_of": 0, "committed_at": 0, "quantiles_version": 0})
+    assert reader.freshness(READ) is None
+
+
 def test_unknown_fields_are_ignored(redis, reader):
     put(redis, "rfm:customer:c-1", SAID | {"mood": {"good": True}})
-    put(redis, "rfm:partition:1", {"as_of": 0, "committed_at": 0, "quantiles_version": 1, "offset": 4})
+    put(redis, "rfm:partition:1", {"as_of": 0, "committed_at": 1, "quantiles_version": 1, "offset": 4})
     assert reader.get("c-1") == READ
     assert reader.freshness(READ).quantiles_version == 1
 

@@ -2,7 +2,7 @@ import msgpack
 import numpy as np
 import pytest
 
-from stream_rfm.serve.marks import Held, Marks, Watermark, held_by
+from stream_rfm.serve.marks import Marks, Watermark
 
 WATERMARK = Watermark(as_of=1, committed_at=2, quantiles_version=3, offset=44, app_id="shop")
 
@@ -14,7 +14,7 @@ def documents(rows):
 
 @pytest.fixture
 def marks():
-    return Marks(documents, lambda: np.arange(1, 6))
+    return Marks(documents, lambda: 6)
 
 
 def rows(*numbers):
@@ -30,7 +30,7 @@ def taken(marks):
 
 def test_row_marked_often_is_written_once_with_what_it_says_then(marks):
     for _ in range(3):
-        marks.mark(rows(2, 9_000, 2))
+        marks.changed.add(rows(2, 9_000, 2))
     assert marks.pending == 2
     [send] = taken(marks)
     assert (send.partition, send.keys) == (3, [b"rfm:customer:c2", b"rfm:customer:c9000"])
@@ -39,24 +39,25 @@ def test_row_marked_often_is_written_once_with_what_it_says_then(marks):
 
 
 def test_who_is_gone_by_then_is_not_written(marks):
-    marks.mark(rows(6, 7, 8))
+    marks.changed.add(rows(6, 7, 8))
     [send] = taken(marks)
     assert send.keys == [b"rfm:customer:c6", b"rfm:customer:c8"]
 
 
 def test_erased_go_first_and_have_no_value(marks):
-    marks.mark(rows(1))
-    marks.erased = [b"c1", b"c5"]
+    marks.changed.add(rows(1))
+    marks.erase([b"c1", b"c5", b"c1"])
     [send] = taken(marks)
     assert send.keys == [b"rfm:customer:c1", b"rfm:customer:c5", b"rfm:customer:c1"]
     assert send.values[:2] == [b"", b""]
     assert send.values[2]
+    assert send.erased == [b"c1", b"c5"]
 
 
 @pytest.mark.parametrize("erased", [0, 400, 1200])
 def test_watermark_goes_behind_the_last_of_them(marks, erased):
-    marks.mark(np.arange(1300))
-    marks.erased = [b"e%d" % number for number in range(erased)]
+    marks.changed.add(np.arange(1300))
+    marks.erase([b"e%d" % number for number in range(erased)])
     marks.watermark = WATERMARK
     sends = taken(marks)
     assert max(len(send.keys) for send in sends) <= 500
@@ -66,26 +67,53 @@ def test_watermark_goes_behind_the_last_of_them(marks, erased):
     assert marks.watermark is None
 
 
+def test_what_has_just_changed_goes_before_the_backlog_and_the_watermark_behind_both(marks):
+    marks.backlog.add(np.arange(1, 1000))
+    marks.changed.add(rows(3000))
+    marks.watermark = WATERMARK
+    assert marks.has_news
+    first, *others = taken(marks)
+    assert first.keys[:2] == [b"rfm:customer:c3000", b"rfm:customer:c1"]
+    assert [send.watermark for send in (first, *others)] == [None] * len(others) + [WATERMARK]
+
+
+def test_backlog_alone_is_no_news(marks):
+    marks.backlog.add(rows(1))
+    marks.watermark = WATERMARK
+    assert not marks.has_news
+    marks.changed.add(rows(2))
+    marks.postpone()
+    assert not marks.has_news
+    assert marks.pending == 2
+
+
+def test_suspects_are_written_whatever_is_there(marks):
+    marks.suspect.add(rows(4))
+    assert marks.has_news
+    [send] = taken(marks)
+    assert (send.keys, send.replaces) == ([b"rfm:customer:c4"], True)
+    marks.changed.add(rows(4))
+    assert not taken(marks)[0].replaces
+
+
 def test_beginning_anew_marks_everybody_and_relies_on_nothing(marks):
-    marks.written = b"x"
+    marks.written, marks.reached = b"x", WATERMARK
     marks.begin_anew()
-    assert (marks.pending, marks.written) == (5, b"")
+    assert (marks.pending, marks.written, marks.reached) == (6, b"", None)
+    [send] = taken(marks)
+    assert send.watermark == WATERMARK
 
 
-def test_what_a_partition_says_is_read_back():
-    value = WATERMARK.encode()
-    assert held_by(value) == Held(value, 44, "shop")
-
-
-def test_what_another_release_wrote_is_a_base_only_with_the_same_schema():
-    said = msgpack.unpackb(WATERMARK.encode())
-    newer = msgpack.packb(said | {"schema": 2})
-    assert held_by(newer) == Held(newer, 0, None)
-    del said["schema"]
-    first = msgpack.packb(said)
-    assert held_by(first) == Held(first, 44, "shop")
-
-
-@pytest.mark.parametrize("value", [b"", b"\xc1", msgpack.packb({"offset": "x"}), msgpack.packb([1])])
-def test_what_something_else_wrote_is_nothing_to_rely_on(value):
-    assert held_by(value) == Held(value, 0, None)
+def test_stamps_say_the_watermark_and_differ():
+    stamp = WATERMARK.stamped("w", 1)
+    assert msgpack.unpackb(stamp) == {
+        "as_of": 1,
+        "committed_at": 2,
+        "quantiles_version": 3,
+        "offset": 44,
+        "app_id": "shop",
+        "schema": 1,
+        "writer": "w",
+        "call": 1,
+    }
+    assert len({stamp, WATERMARK.stamped("w", 2), WATERMARK.stamped("v", 1)}) == 3

@@ -1,0 +1,133 @@
+"""What Redis is asked to do for the cache, a call each.
+
+Every call that writes replaces the value of its partition's key, the *stamp*, and is refused unless Redis
+has the stamp of the call before. So whatever came in between is noticed before anything is built on it: a
+wipe, also one while all is written anew; an older snapshot or replica that came back; another owner of the
+partition; and a call of the last owner that was under way for too long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from stream_rfm.serve.marks import SCHEMA, Send, Watermark
+from stream_rfm.settings import RedisSettings
+
+_PARTITION_KEY = b"rfm:partition:"
+
+# KEYS: a partition, and customers of it. ARGV: the partition's new stamp; the one that must be there, or
+# nothing where any may be; 1 where another deployment's values are replaced; the customers' values, empty for
+# an erased one. An older revision never overwrites a newer one, and what cannot be read is no revision.
+_WRITE = """
+local stamp = redis.pcall('GET', KEYS[1])
+if ARGV[2] ~= '' and stamp ~= ARGV[2] and stamp ~= ARGV[1] then return 0 end
+local function revision(value)
+  if type(value) ~= 'string' then return -1 end
+  local read, said = pcall(cmsgpack.unpack, value)
+  return read and type(said) == 'table' and type(said.revision) == 'number' and said.revision or -1
+end
+for i = 2, #KEYS do
+  local value = ARGV[i + 2]
+  if value == '' then
+    redis.call('DEL', KEYS[i])
+  elseif ARGV[3] == '1' or revision(redis.pcall('GET', KEYS[i])) <= revision(value) then
+    redis.call('SET', KEYS[i], value)
+  end
+end
+redis.call('SET', KEYS[1], ARGV[1])
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What Redis says of a partition.
+
+    Attributes:
+        value: the stamp, in bytes.
+        watermark: what it says; ``None`` if it cannot be read, or is of another schema.
+    """
+
+    value: bytes
+    watermark: Watermark | None
+
+
+class RedisCalls:
+    """The calls; each raises :class:`redis.RedisError` or :class:`OSError` when Redis does not do it."""
+
+    def __init__(self, settings: RedisSettings) -> None:
+        """Prepare to call.
+
+        Args:
+            settings: where Redis is and how long to wait for it.
+        """
+        seconds = settings.timeout_seconds
+        self._redis = Redis.from_url(
+            settings.url.get_secret_value(),
+            socket_timeout=seconds,
+            socket_connect_timeout=seconds,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._write = self._redis.register_script(_WRITE)
+
+    async def write(self, send: Send, expected: bytes) -> bool:
+        """Write customers and their partition's stamp.
+
+        Args:
+            send: the customers, and the stamp.
+            expected: the stamp that must be there; any may be when empty.
+
+        Returns:
+            Whether that was done: nothing was if another stamp is there.
+        """
+        return bool(
+            await self._write(
+                keys=[_key(send.partition), *send.keys],
+                args=[send.stamp, expected, "1" if send.replaces else "0", *send.values],
+            )
+        )
+
+    async def values(self, partition: int, keys: list[bytes]) -> tuple[bytes | None, list[bytes | None]]:
+        """A partition's stamp, and the values of some keys at the same instant."""
+        stamp, *values = await self._many([_key(partition), *keys])
+        return stamp, values
+
+    async def stamps(self, partitions: list[int]) -> list[bytes | None]:
+        """The stamps of partitions."""
+        return await self._many([_key(number) for number in partitions])
+
+    async def held(self, partition: int) -> Held | None:
+        """What Redis says that it holds of a partition, if it says so."""
+        try:
+            value: Any = await self._redis.get(_key(partition))
+        except (RedisError, OSError):
+            return None
+        return None if value is None else held_by(value)
+
+    async def _many(self, keys: list[bytes]) -> list[bytes | None]:
+        values: list[Any] = await self._redis.mget(keys)
+        return values
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+
+def held_by(value: bytes) -> Held:
+    """Read what a partition's key says."""
+    try:
+        said = msgspec.msgpack.decode(value, type=Watermark)
+    except (msgspec.DecodeError, ValueError):
+        return Held(value, None)
+    return Held(value, said if said.schema == SCHEMA else None)
+
+
+def _key(partition: int) -> bytes:
+    return _PARTITION_KEY + str(partition).encode()

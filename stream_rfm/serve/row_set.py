@@ -1,0 +1,78 @@
+"""A set of rows that is taken from in turn, a byte for each row there may be."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stream_rfm.model.arrays import Bools, Ints
+
+# So many rows are looked at together.
+_WINDOW = 16_384
+
+
+class RowSet:
+    """Rows, each in it once.
+
+    What is taken goes on behind what was taken last and begins again at the end, so that every row has its
+    turn, however often others are added again.
+    """
+
+    def __init__(self) -> None:
+        self._in = np.zeros(0, bool)
+        self._next = 0
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def holds(self, rows: Ints) -> Bools:
+        """For each of some rows, whether it is in the set."""
+        held = np.zeros(len(rows), bool)
+        known = rows < len(self._in)
+        held[known] = self._in[rows[known]]
+        return held
+
+    def add(self, rows: Ints) -> None:
+        """Put rows in; a row may be named twice."""
+        if not len(rows):
+            return
+        self._reach(int(rows.max()) + 1)
+        new = np.unique(rows[~self._in[rows]])
+        self._in[new] = True
+        self._count += len(new)
+
+    def add_first(self, count: int) -> None:
+        """Put the first so many rows in."""
+        self._reach(count)
+        self._count += count - int(np.count_nonzero(self._in[:count]))
+        self._in[:count] = True
+
+    def take(self, most: int) -> Ints:
+        """Take rows out, at most so many."""
+        parts: list[Ints] = []
+        while most > 0 and self._count:
+            rows = np.flatnonzero(self._in[self._next : self._next + _WINDOW])[:most] + self._next
+            self._in[rows] = False
+            self._count -= len(rows)
+            most -= len(rows)
+            self._next = self._next + _WINDOW if most else int(rows[-1]) + 1
+            if self._next >= len(self._in):
+                self._next = 0
+            parts.append(rows)
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+    def take_from(self, other: RowSet) -> None:
+        """Take all rows out of another set."""
+        if len(other):
+            self._reach(len(other._in))
+            mine = self._in[: len(other._in)]
+            mine |= other._in
+            self._count = int(np.count_nonzero(self._in))
+            other._in[:] = False
+            other._count = 0
+
+    def _reach(self, end: int) -> None:
+        if end > len(self._in):
+            grown = np.zeros(end + end // 2, bool)
+            grown[: len(self._in)] = self._in
+            self._in = grown

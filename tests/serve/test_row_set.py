@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from stream_rfm.serve.row_set import RowSet
+
+
+def of(*rows):
+    return np.array(rows, np.int64)
+
+
+@pytest.fixture
+def rows():
+    return RowSet()
+
+
+def test_a_row_is_in_it_once(rows):
+    rows.add(of(2, 90_000, 2))
+    rows.add(of(2))
+    assert len(rows) == 2
+    assert rows.holds(of(1, 2, 90_000, 1_000_000)).tolist() == [False, True, True, False]
+    assert rows.take(10).tolist() == [2, 90_000]
+    assert len(rows) == 0
+    assert rows.take(10).tolist() == []
+
+
+def test_every_row_has_its_turn_however_often_others_come_again(rows):
+    rows.add(np.arange(50_000))
+    taken = set()
+    for _ in range(110):
+        rows.add(np.arange(400))
+        taken.update(rows.take(500).tolist())
+    assert taken == set(range(50_000))
+
+
+def test_first_rows_are_put_in_beside_what_is_there(rows):
+    rows.add(of(1, 7))
+    rows.add_first(3)
+    assert len(rows) == 4
+    assert rows.take(9).tolist() == [0, 1, 2, 7]
+
+
+def test_all_of_another_set_is_taken(rows):
+    other = RowSet()
+    rows.add(of(1, 2))
+    other.add(of(2, 100_000))
+    rows.take_from(other)
+    assert (len(rows), len(other)) == (3, 0)
+    assert rows.take(9).tolist() == [1, 2, 100_000]
+    assert other.take(9).tolist() == []
+
+
+def test_it_is_as_a_set_whatever_is_done(rows):
+    random, expected = np.random.default_rng(5), set()
+    for _ in range(400):
+        if random.random() < 0.5:
+            some = random.integers(0, 60_000, random.integers(0, 300))
+            rows.add(some)
+            expected.update(some.tolist())
+        else:
+            most = int(random.integers(0, 500))
+            taken = rows.take(most).tolist()
+            assert len(set(taken)) == len(taken) == min(most, len(expected))
+            assert expected.issuperset(taken)
+            expected.difference_update(taken)
+        assert len(rows) == len(expected)
