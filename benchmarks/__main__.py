@@ -3,6 +3,7 @@
 make bench ARGS="throughput --orders 2000000 --customers 10000"
 make bench ARGS="recovery --customers 1000000"
 make bench ARGS="rolling --rate 20000"
+make bench ARGS="away --rate 20000 --away 120"
 """
 
 from __future__ import annotations
@@ -12,11 +13,17 @@ from types import ModuleType
 
 import harness
 import recovery
+import redis_away
 import rolling
 import throughput
 
 # Each has add_options(), measure() and show().
-_BENCHMARKS: dict[str, ModuleType] = {"throughput": throughput, "recovery": recovery, "rolling": rolling}
+_BENCHMARKS: dict[str, ModuleType] = {
+    "throughput": throughput,
+    "recovery": recovery,
+    "rolling": rolling,
+    "away": redis_away,
+}
 
 
 def main() -> None:

@@ -4,7 +4,8 @@ Redis is a cache. Rows wait as marks, not as values, so that an outage costs no 
 for is read when it is sent, after the commit that it belongs to. Behind the rows of a partition goes its
 watermark: how far the changelog had been written when they were taken. After a restart only what is younger
 than the watermark is sent again. If it is not there, or not as we left it (a new Redis, a wiped one,
-a replica that had missed something), all is (``docs/decisions/0010-redis-cache.md``).
+a replica that had missed something), all is. Samples find what else is wrong
+(``docs/decisions/0010-redis-cache.md``).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import logging
 import time
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -31,11 +32,13 @@ from stream_rfm.settings import RedisSettings
 log = logging.getLogger(__name__)
 
 # Calls that may wait to be made: some megabytes.
-_BUFFERED = 32
+_BUFFERED = 24
 # How long the event loop may be held to read values, in seconds of this thread's work.
 _LONGEST_HOLD = 0.005
-# What part of the time is for reading the backlog's values. Sending takes twice as much again.
-_BACKLOG_SHARE = 0.1
+# What part of the time is for reading values. Sending takes twice as much again.
+_SHARE = 0.1
+# The longest time that counts for that, seconds: after a pause there is no more to be had.
+_LONGEST_SINCE = 2.0
 _LONGEST_PAUSE = 5.0
 # How often to see whether the stamps are still there, seconds.
 _LOOK_SECONDS = 5.0
@@ -119,31 +122,32 @@ class SegmentCache:
             known.erase(erased)
             known.watermark = watermark
 
-    def collect(self) -> None:
-        """Read what marked rows say now; to be called while state is as it was last committed.
+    async def collect(self) -> None:
+        """Read what marked rows say now; state must be as it was last committed until this is done.
 
-        What has just changed goes before the backlog of an outage or a wipe, and partitions take turns. The
-        backlog gets a share of the time, whatever a machine does in it, and scoring the rest.
+        What has just changed goes before the backlog of an outage or a wipe, and partitions take turns. All
+        of it gets a share of the time, whatever a machine does in it, and scoring the rest.
         """
-        started, work = time.monotonic(), time.thread_time()
-        since, self._collected_at = started - self._collected_at, started
-        held_until = work + _LONGEST_HOLD
-        backlog_until = work + min(_LONGEST_HOLD, _BACKLOG_SHARE * since)
+        started = time.monotonic()
+        budget = _SHARE * min(_LONGEST_SINCE, started - self._collected_at)
+        self._collected_at = started
         numbers = list(self._partitions)
         self._turn = (self._turn + 1) % max(1, len(numbers))
         turns = [(n, self._partitions[n]) for n in numbers[self._turn :] + numbers[: self._turn]]
         if started - self._sampled_at > self._sample_seconds > 0:
             self._sampled_at = started
             self._collect_sample(turns)
-        for number, partition in turns:
-            while partition.has_news and self._has_room and time.thread_time() <= held_until:
-                self._sends.append(partition.take(number))
-        for number, partition in turns:
-            while partition.backlog and self._has_room and time.thread_time() <= backlog_until:
-                self._sends.append(partition.take(number))
-        self._metrics.cache_pending.set(sum(partition.pending for _, partition in turns))
-        if self._sends:
+        spent, since = 0.0, time.thread_time()
+        for send in self._taken(turns):
+            self._sends.append(send)
             self._arrived.set()
+            worked = time.thread_time() - since
+            if spent + worked > budget:
+                break
+            if worked > _LONGEST_HOLD:
+                await asyncio.sleep(0)
+                spent, since = spent + worked, time.thread_time()
+        self._metrics.cache_pending.set(sum(partition.pending for _, partition in turns))
 
     @property
     def has_more(self) -> bool:
@@ -161,8 +165,9 @@ class SegmentCache:
                     await self._arrived.wait()
             self._arrived.clear()
             while self._sends:
-                await self._make_first()
-                await self._look_if_due()
+                # One that failed may have left its stamp all the same: it is made again first.
+                if await self._make_first():
+                    await self._look_if_due()
             await self._look_if_due()
 
     async def close(self) -> None:
@@ -173,24 +178,39 @@ class SegmentCache:
     def _has_room(self) -> bool:
         return len(self._sends) < _BUFFERED
 
+    def _has(self, number: int, partition: Marks) -> bool:
+        """Whether a partition is still the one that it was before something was waited for."""
+        return self._partitions.get(number) is partition
+
+    def _taken(self, turns: list[tuple[int, Marks]]) -> Iterator[Send]:
+        for number, partition in turns:
+            while self._has(number, partition) and partition.has_news and self._has_room:
+                yield partition.take(number)
+        for number, partition in turns:
+            while self._has(number, partition) and partition.backlog and self._has_room:
+                yield partition.take(number)
+
     def _collect_sample(self, turns: list[tuple[int, Marks]]) -> None:
         """Take a sample of one partition; it waits behind the calls that make it true."""
         known = [turn for turn in turns if turn[1].written]
         if known and self._has_room:
             self._sends.append(sample_of(*known[self._random.integers(len(known))], self._random))
+            self._arrived.set()
 
-    async def _make_first(self) -> None:
+    async def _make_first(self) -> bool:
+        """Whether the first call could be made."""
         send = self._sends[0]
         if await self._done(self._compare if isinstance(send, Sample) else self._send, send):
             # In the meantime its partition may have been let go, and its sends with it.
             if self._sends and self._sends[0] is send:
                 self._sends.popleft()
             self._on_room()
-        else:
-            # When Redis is back, what has changed last is to be found there first.
-            for partition in self._partitions.values():
-                partition.postpone()
-            await asyncio.sleep(min(_LONGEST_PAUSE, 0.1 * 2 ** min(self._failures, 10)))
+            return True
+        # When Redis is back, what has changed last is to be found there first.
+        for partition in self._partitions.values():
+            partition.postpone()
+        await asyncio.sleep(min(_LONGEST_PAUSE, 0.1 * 2 ** min(self._failures, 10)))
+        return False
 
     async def _look_if_due(self) -> None:
         if time.monotonic() - self._looked_at > _LOOK_SECONDS:
@@ -204,7 +224,7 @@ class SegmentCache:
             return
         stamps = await self._calls.stamps(list(known))
         for (number, partition), stamp in zip(known.items(), stamps, strict=True):
-            if stamp == partition.written or self._partitions.get(number) is not partition:
+            if stamp == partition.written or not self._has(number, partition):
                 continue
             found = None if stamp is None else held_by(stamp).watermark
             if found is not None and found.app_id != self._app_id:
@@ -242,14 +262,14 @@ class SegmentCache:
     async def _refused(self, number: int, partition: Marks) -> None:
         # What took this partition's stamp most likely took others', too.
         await self._look()
-        if partition.written and self._partitions.get(number) is partition:
+        if partition.written and self._has(number, partition):
             self._begin_anew(number, partition)
         await asyncio.sleep(_REFUSED_PAUSE)
 
     async def _compare(self, sample: Sample) -> None:
         partition = self._partitions[sample.partition]
         stamp, values = await self._calls.values(sample.partition, sample.keys)
-        if stamp != partition.written or self._partitions.get(sample.partition) is not partition:
+        if stamp != partition.written or not self._has(sample.partition, partition):
             # Somebody else's partition by now, or a wiped one: that is for the next look.
             return
         self._metrics.cache_sampled.inc(len(sample.keys))

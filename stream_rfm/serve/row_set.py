@@ -61,6 +61,12 @@ class RowSet:
             parts.append(rows)
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
+    def discard(self, rows: Ints) -> None:
+        """Take rows out, each named once, those that are in."""
+        held = rows[self.holds(rows)]
+        self._in[held] = False
+        self._count -= len(held)
+
     def take_from(self, other: RowSet) -> None:
         """Take all rows out of another set."""
         if len(other):

@@ -200,7 +200,7 @@ class Writer(Service):
         """Do what can be done, commit it, and tell everybody."""
         self._started_at = time.monotonic()
         # State is what was committed last: what the cache asks for now is what others may know.
-        self._cache.collect()
+        await self._cache.collect()
         self.settled = False
         await self._step_lanes()
         outcomes = self._outcomes()

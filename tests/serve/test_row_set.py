@@ -56,6 +56,10 @@ def test_it_is_as_a_set_whatever_is_done(rows):
             some = random.integers(0, 60_000, random.integers(0, 300))
             rows.add(some)
             expected.update(some.tolist())
+        elif random.random() < 0.2:
+            some = np.unique(random.integers(0, 70_000, 1000))
+            rows.discard(some)
+            expected.difference_update(some.tolist())
         else:
             most = int(random.integers(0, 500))
             taken = rows.take(most).tolist()
