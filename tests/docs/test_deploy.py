@@ -86,6 +86,18 @@ def test_prometheus_looks_where_the_worker_shows_its_metrics():
     assert job.get("metrics_path", "/metrics") == "/metrics"
 
 
+def test_alerts_are_of_metrics_that_exist_and_are_found_by_prometheus():
+    volumes = _COMPOSE["services"]["prometheus"]["volumes"]
+    for name in _PROMETHEUS["rule_files"]:
+        assert f"./deploy/prometheus/{name}:/etc/prometheus/{name}:ro" in volumes
+        for group in yaml.safe_load(read(f"deploy/prometheus/{name}"))["groups"]:
+            for rule in group["rules"]:
+                named = re.findall(r"stream_rfm_[a-z_]+", rule["expr"])
+                assert named
+                for metric in named:
+                    assert f"| `{metric}` |" in read("docs/metrics.md"), metric
+
+
 def test_brokers_keep_transactions_with_one_replica():
     environment = _COMPOSE["services"]["kafka"]["environment"]
     for name in (
