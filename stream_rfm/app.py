@@ -42,7 +42,6 @@ from stream_rfm.stream.transport import BatchConsumer, transport_of
 from stream_rfm.stream.version_follower import VersionFollower
 from stream_rfm.stream.version_log import VersionLog
 from stream_rfm.stream.writer import Writer
-from stream_rfm.table.partition import Partition
 
 log = logging.getLogger(__name__)
 
@@ -111,8 +110,7 @@ def create_app(settings: Settings) -> ScorerApp:
     follower = VersionFollower(
         settings.kafka, topics.quantiles.name, writer.take_version, from_latest=not clock.waits
     )
-    fingerprint = Partition(0, rules, clock).fingerprint
-    snapshots = _snapshots(settings, topics, fingerprint, metrics)
+    snapshots = _snapshots(settings, topics, metrics)
     takeover = Takeover(
         settings=settings,
         rules=rules,
@@ -143,14 +141,13 @@ def create_app(settings: Settings) -> ScorerApp:
     return app
 
 
-def _snapshots(settings: Settings, topics: Topics, fingerprint: str, metrics: Metrics) -> Snapshots | None:
+def _snapshots(settings: Settings, topics: Topics, metrics: Metrics) -> Snapshots | None:
     if not settings.snapshot_seconds:
         return None
     return Snapshots(
         kafka=settings.kafka,
         app_id=settings.app_id,
         topic=topics.changelog.name,
-        fingerprint=fingerprint,
         data_dir=settings.data_dir,
         metrics=metrics,
     )

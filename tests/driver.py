@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import pytest
-from events import batch_of
+from events import HOUR, START, UNIT, batch_of
 
 from stream_rfm.model import version as versions_module
 from stream_rfm.model.order import Kind, OrderEvent
@@ -86,7 +86,7 @@ class Held:
         """Lose what is not committed, and come back from the changelog."""
         self.reports, self.changes = [], Changes()
         old = self.partition
-        self.partition = restored(self.changelog, old.number, old.rules, old.clock)
+        self.partition = restored(self.changelog, old.number, self.rules, old.clock)
 
 
 def compact(changelog: dict[bytes, bytes], records: Sequence[tuple[bytes, bytes | None]]) -> None:
@@ -120,6 +120,7 @@ class Cluster:
     ) -> None:
         self.rules = rules
         self.clock = Clock("event", interval)
+        self._events = list(events)
         self.held = [
             Held(batch_of(log), rules, Partition(number, rules, self.clock))
             for number, log in enumerate(spread(events, partitions))
@@ -174,6 +175,14 @@ class Cluster:
         self._merger = Merger(self.rules, self.clock, len(self.held), last)
         self._made, self._read = [], self.needed_from
 
+    def change(self, rules: Rules) -> None:
+        """End all workers, and start them with other rules."""
+        self.rules = rules
+        for place, held in enumerate(self.held):
+            held.rules = rules
+            self.crash(place, 0)
+        self.crash_merger(0, 0)
+
     def run(self, schedule: Sequence[int]) -> None:
         """Do what some numbers say."""
         steps = (
@@ -203,6 +212,12 @@ class Cluster:
             if self._progress() == before:
                 break
 
+    def more(self, events: Sequence[OrderEvent]) -> None:
+        """Put events behind those that the topic holds."""
+        self._events += events
+        for held, log in zip(self.held, spread(self._events, len(self.held)), strict=True):
+            held.log = batch_of(log)
+
     def is_done(self) -> bool:
         """Whether every event has been counted."""
         return all(held.partition.position == len(held.log) for held in self.held)
@@ -231,5 +246,85 @@ class Cluster:
     def _progress(self) -> list[object]:
         return [
             len(self.versions),
-            *((h.partition.position, h.partition.as_of, h.partition.waiting) for h in self.held),
+            *((h.partition.position, h.partition.version, h.partition.waiting) for h in self.held),
         ]
+
+
+class Wall:
+    """Partitions by the wall clock, which is the time of the last event handed over."""
+
+    def __init__(self, history: Sequence[OrderEvent], rules: Rules, partitions: int) -> None:
+        self.clock = Clock("wall", HOUR)
+        self.now = START
+        self.merger = Merger(rules, self.clock, partitions, None)
+        self.version: Version | None = None
+        self.places = 0
+        self.held = [
+            Held(batch_of(log), rules, Partition(number, rules, self.clock))
+            for number, log in enumerate(spread(history, partitions))
+        ]
+
+    def step(self, number: int) -> None:
+        rest, what = divmod(number, 8)
+        size, place = divmod(rest, len(self.held))
+        held = self.held[place]
+        if what in {0, 1, 2}:
+            self.count(held, size % 8 + 1)
+        elif what == 3:
+            held.crash()
+        elif what in {4, 5}:
+            self.commit(held)
+        else:
+            held.changes.add(held.partition.rescore(size % 3 + 1))
+
+    def count(self, held: Held, size: int) -> None:
+        if self.version and held.partition.wants(self.version):
+            held.partition.apply(self.version)
+        at = held.log.at[held.partition.position :][:size]
+        self.now = max([self.now, *at.tolist()])
+        held.advance(size, self.now)
+        held.report(self.now)
+
+    def commit(self, held: Held) -> None:
+        for value in held.commit():
+            self.merger.offer(reports_module.decode(value), self.places)
+            self.places += 1
+        for version in self.merger.versions(self.now):
+            self.version = version
+
+    def change(self, rules: Rules) -> None:
+        """End all workers, and start them with other rules."""
+        self.merger = Merger(rules, self.clock, len(self.held), self.version)
+        for held in self.held:
+            held.rules = rules
+            held.crash()
+
+    def settle(self) -> None:
+        """Go on, undisturbed, until everybody stands by the rules there are."""
+        while any(held.partition.rules_changed for held in self.held):
+            self.now += 5 * UNIT
+            self.round()
+
+    def round(self) -> None:
+        for held in self.held:
+            self.count(held, ALL)
+            held.changes.add(held.partition.rescore(ALL))
+            held.report(self.now)
+            self.commit(held)
+
+    def finish(self) -> None:
+        self.settle()
+        for held in self.held:
+            while held.partition.position < len(held.log):
+                self.count(held, ALL)
+        self.now = (self.now // HOUR + 30) * HOUR
+        for _ in range(4):
+            self.round()
+
+
+def assert_follows(stands: dict[str, tuple[str, int]], transition: Transition) -> None:
+    """A transition begins where its customer's last one ended, with the next number."""
+    segment, sequence = stands.pop(transition.customer_id, (None, 0))
+    assert (transition.source, transition.sequence) == (segment, sequence + 1)
+    if transition.target is not None:
+        stands[transition.customer_id] = transition.target, transition.sequence

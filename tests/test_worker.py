@@ -84,7 +84,7 @@ def set_to(admin, topic, policy):
     admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {"cleanup.policy": policy})])
 
 
-def test_state_made_by_other_rules_is_refused(deployment, tmp_path, monkeypatch):
+def test_state_in_another_currency_is_refused(deployment, tmp_path, monkeypatch):
     monkeypatch.setenv("STREAM_RFM_RESCORE_SECONDS", "1")
     monkeypatch.setenv("STREAM_RFM_MIN_CUSTOMERS", "1")
     with Worker(tmp_path / "first") as worker:
@@ -95,9 +95,9 @@ def test_state_made_by_other_rules_is_refused(deployment, tmp_path, monkeypatch)
         )
         assert eventually(lambda: worker.metric("stream_rfm_order_events_total") == 1)
         assert worker.end() == 0
-    with Worker(tmp_path / "other", {"STREAM_RFM_LEVELS": "3"}) as worker:
+    with Worker(tmp_path / "other", {"STREAM_RFM_CURRENCY": "USD"}) as worker:
         assert worker.process.wait(30) == 2
-        assert worker.said.splitlines()[-1].startswith("The state was made by other rules")
+        assert worker.said.splitlines()[-1].startswith("The state is in EUR and STREAM_RFM_CURRENCY is USD")
 
 
 def test_version_of_a_newer_release_ends_it(deployment, tmp_path):

@@ -74,11 +74,21 @@ class Rules:
         return None if self.window is None else max(self.window, self.dedupe)
 
     def fingerprint(self) -> str:
-        """A short text that differs where rules differ that change what is known of a customer."""
+        """A short text that differs where rules differ by which customers are scored, or scores printed."""
+        return _digest([*self._scored_by(), self.best, self.exact_up_to])
+
+    def older_fingerprint(self) -> str:
+        """The fingerprint as it stands in state that says nothing else of the rules that it was made by."""
+        return _digest(self._scored_by())
+
+    def _scored_by(self) -> list[object]:
         owners = dict(zip(self.grid.names, (sorted(s.codes) for s in self.grid.segments), strict=False))
         fixed = {name: list(cuts.thresholds) for name, cuts in self.fixed}
-        said = [owners, self.window, self.method, fixed, self.min_customers, self.dedupe, self.currency]
-        return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+        return [owners, self.window, self.method, fixed, self.min_customers, self.dedupe, self.currency]
+
+
+def _digest(said: list[object]) -> str:
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
 
 def check_fixed(dimension: str, cuts: CutPoints, levels: int) -> None:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from stream_rfm.model import instant, money, scoring
+from stream_rfm.model.era import Era
 from stream_rfm.model.grid import LAPSED, PROSPECT, UNSCORED, Grid
 from stream_rfm.model.rules import Rules
 
@@ -71,6 +72,7 @@ class Transition:
         effective_at: the instant that the change holds from.
         revision: what tells it from a transition of a customer of the same name who was erased; known where
             the transition is made, and not published.
+        era: the rules that the customer was scored by before, where they are no longer ours.
     """
 
     customer_id: str
@@ -84,6 +86,7 @@ class Transition:
     quantiles_version: int
     effective_at: int
     revision: int = field(default=0, compare=False)
+    era: Era | None = field(default=None, compare=False)
 
     @property
     def event_id(self) -> str:
@@ -103,6 +106,9 @@ def direction(source: str | None, target: str | None, grid: Grid) -> Direction:
         other = target if source == UNSCORED else source
         entered = (source == UNSCORED) != (other in {LAPSED, PROSPECT})
         return Direction.ENTERED if entered else Direction.LEFT
+    if source not in grid.names:
+        # A segment that is there no longer has no place in the order of value.
+        return Direction.LATERAL
     before, after = grid.names.index(source), grid.names.index(target)
     if before == after:
         return Direction.LATERAL
@@ -126,7 +132,7 @@ def to_document(transition: Transition, rules: Rules, detected_at: int | None) -
         "direction": direction(transition.source, target, rules.grid).value,
         "cause": transition.cause.value,
         "order_id": transition.order_id,
-        "before": _standing(transition.before, rules),
+        "before": _standing(transition.before, transition.era or rules),
         "after": _standing(transition.after, rules),
         "quantiles_version": transition.quantiles_version,
         "effective_at": instant.iso(transition.effective_at),
@@ -135,7 +141,7 @@ def to_document(transition: Transition, rules: Rules, detected_at: int | None) -
     }
 
 
-def _standing(standing: Standing | None, rules: Rules) -> dict[str, Any] | None:
+def _standing(standing: Standing | None, rules: Rules | Era) -> dict[str, Any] | None:
     if standing is None:
         return None
     r, f, m = standing.r, standing.f, standing.m

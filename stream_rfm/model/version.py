@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -43,6 +43,7 @@ class Version:
         cuts: cut points of recency, frequency and monetary value; ``None``: nobody is scored.
         exact: whether the quantiles are exact.
         rank_error: the largest likely error of a rank, as a fraction of the population.
+        rules: the fingerprint of the rules that it was made by; empty where an earlier release made it.
     """
 
     number: int
@@ -51,12 +52,13 @@ class Version:
     cuts: tuple[CutPoints, CutPoints, CutPoints] | None = None
     exact: bool = True
     rank_error: float = 0.0
+    rules: str = field(default="", compare=False)
 
 
 def make(number: int, as_of: int, summary: Summary, rules: Rules) -> Version:
     """The version that follows from a population."""
     if not rules.all_fixed and summary.population < rules.min_customers:
-        return Version(number, as_of, summary.population)
+        return Version(number, as_of, summary.population, rules=rules.fingerprint())
     fixed = dict(rules.fixed)
     found = {
         name: fixed.get(name) or _cuts(name, getattr(summary, name), as_of, rules) for name in DIMENSIONS
@@ -72,6 +74,7 @@ def make(number: int, as_of: int, summary: Summary, rules: Rules) -> Version:
         cuts=(found["recency"], found["frequency"], found["monetary"]),
         exact=rank_error == 0.0,
         rank_error=rank_error,
+        rules=rules.fingerprint(),
     )
 
 
@@ -94,6 +97,7 @@ def to_document(version: Version, rules: Rules) -> dict[str, Any]:
         "cut_points": None,
         "thresholds": None,
         "unreachable": None,
+        "rules": version.rules,
     }
     if version.cuts is not None:
         recency, frequency, monetary = version.cuts
@@ -131,6 +135,7 @@ def from_document(document: dict[str, Any]) -> Version:
         cuts=cuts,
         exact=document["method"] != "kll",
         rank_error=document["rank_error"],
+        rules=document.get("rules", ""),
     )
 
 

@@ -69,9 +69,10 @@ class Accounts:
         ways = np.stack(
             [moves.before.segment.astype(np.int64), moves.after.segment.astype(np.int64), moves.cause]
         )
+        names = self._names if moves.former is None else self._names | moves.former.names
         distinct, counts = np.unique(ways, axis=1, return_counts=True)
         for (source, target, cause), count in zip(distinct.T.tolist(), counts.tolist(), strict=True):
-            labels = (self._names[source], self._names[target], CAUSES[cause].value)
+            labels = (names[source], names[target], CAUSES[cause].value)
             self._metrics.transitions.labels(*labels).inc(count)
         stamped = moves.stamp[moves.stamp > 0]
         if len(stamped):

@@ -21,7 +21,8 @@ from stream_rfm.stream.edges import edges
 from stream_rfm.stream.last_markers import last_markers
 from stream_rfm.stream.publication import version_of
 from stream_rfm.stream.reading import reading
-from stream_rfm.table.partition import Marker, Partition, read_marker
+from stream_rfm.table.marker import Marker, read_marker
+from stream_rfm.table.partition import Partition
 
 _POLL_SECONDS = 0.5
 
@@ -94,7 +95,7 @@ class Export:
         async with last_markers(self._settings.kafka, self._topics.changelog.name, partitions) as last:
             while True:
                 markers = [None if value is None else read_marker(value) for value in await last.look()]
-                missing = [number for number, marker in enumerate(markers) if not _has(marker, as_of)]
+                missing = [number for number, marker in enumerate(markers) if not self._has(marker, as_of)]
                 if not missing:
                     return [marker for marker in markers if marker is not None]
                 said = ", ".join(map(str, missing))
@@ -126,25 +127,25 @@ class Export:
             return known
 
     async def _rows(self, number: int, end: int, chosen: Version) -> list[Row]:
-        restore = await self._changelog.read(number, end, stop_at=lambda value: _applied(value, chosen))
+        restore = await self._changelog.read(number, end, stop_at=lambda value: self._applied(value, chosen))
         partition = await asyncio.to_thread(Partition.restored, number, self._rules, self._clock, restore)
         return await asyncio.to_thread(lambda: list(segments_file.rows(partition.store, chosen)))
+
+    def _has(self, marker: Marker | None, as_of: int | None) -> bool:
+        """Whether a partition has been scored by the rules of the settings, as of the instant."""
+        if marker is None or marker.version is None or not marker.is_made_by(self._rules, self._clock):
+            return False
+        return as_of is None or marker.version[1] >= as_of
+
+    def _applied(self, value: bytes, chosen: Version) -> bool:
+        marker = read_marker(value)
+        return self._has(marker, None) and marker.version is not None and marker.version[0] >= chosen.number
 
 
 def _not_in_time(partitions: str, as_of: int | None, seconds: float) -> str:
     until = "" if as_of is None else f" as of {instant.iso(as_of)}"
     return (
         f"Partitions {partitions} have not been scored{until} within {seconds:g} s: does a worker run, and "
-        "have orders or heartbeats reached every partition? A longer --timeout waits longer."
+        "by the rules of these settings, and have orders or heartbeats reached every partition? A longer "
+        "--timeout waits longer."
     )
-
-
-def _has(marker: Marker | None, as_of: int | None) -> bool:
-    if marker is None or marker.version is None:
-        return False
-    return as_of is None or marker.version[1] >= as_of
-
-
-def _applied(value: bytes, chosen: Version) -> bool:
-    marker = read_marker(value)
-    return marker.version is not None and marker.version[0] >= chosen.number

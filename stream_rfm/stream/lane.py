@@ -23,6 +23,8 @@ from stream_rfm.table.store import Changes
 # What one step may do before others get their turn: some ten milliseconds of work.
 _EVENTS = 4_000
 _ROWS = 50_000
+# When rules have changed, every row is written and published.
+_ROWS_PUBLISHED = 5_000
 
 
 @dataclass(slots=True)
@@ -62,6 +64,11 @@ class Outcome:
     def transitions(self) -> int:
         """How many transitions there are."""
         return sum(map(len, self.changes.moves))
+
+    @property
+    def published(self) -> int:
+        """How many rows there are to be published, some of them twice."""
+        return sum(map(len, self.changes.changed))
 
 
 class Lane:
@@ -130,7 +137,8 @@ class Lane:
             self.partition.apply(wanted)
             self._rescoring_since = time.monotonic()
         if self.partition.rescoring:
-            self._note(self.partition.rescore(_ROWS))
+            rows = _ROWS_PUBLISHED if self.partition.rules_changed else _ROWS
+            self._note(self.partition.rescore(rows))
             if not self.partition.rescoring:
                 self.outcome.rescored.append(time.monotonic() - self._rescoring_since)
                 self.outcome.applied = True

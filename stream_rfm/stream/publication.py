@@ -111,13 +111,17 @@ def dead_letter(topic: str, partition: int, record: Any, reason: Rejected) -> Me
 def segment_documents(store: Store, rows: Ints, partition: int) -> Iterator[tuple[bytes, dict[str, Any]]]:
     """Customer ids with what their current segment is, as Redis has it; ``scored_at`` in milliseconds."""
     customers, rules = store.customers, store.rules
-    levels, best, names = rules.levels, rules.best, rules.grid.names
+    names, eras = dict(enumerate(rules.grid.names)), {}
+    if store.former is not None:
+        names |= store.former.names
+        eras = store.former.eras
     columns = ("segment", "r", "f", "m", "scored_at", "version", "sequence", "revision")
     facts = zip(
         customers.ids_of(rows), *(getattr(customers, name)[rows].tolist() for name in columns), strict=True
     )
     for customer, segment, r, f, m, scored_at, number, sequence, revision in facts:
-        scored = r > 0
+        scored, era = r > 0, eras.get(segment, rules)
+        levels, best = era.levels, era.best
         yield (
             customer,
             {

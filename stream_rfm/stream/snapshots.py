@@ -17,7 +17,7 @@ from stream_rfm.model import instant
 from stream_rfm.serve.metrics import Metrics
 from stream_rfm.settings import KafkaSettings
 from stream_rfm.stream.snapshot_files import SnapshotFiles
-from stream_rfm.table.partition import read_marker
+from stream_rfm.table.marker import read_marker
 from stream_rfm.table.restore import ChangelogError
 from stream_rfm.table.snapshot import SCHEMA, Head, Snapshot, SnapshotError, decode, encode
 
@@ -46,7 +46,6 @@ class Snapshots:
         kafka: KafkaSettings,
         app_id: str,
         topic: str,
-        fingerprint: str,
         data_dir: Path,
         metrics: Metrics,
     ) -> None:
@@ -56,14 +55,12 @@ class Snapshots:
             kafka: where the changelog is.
             app_id: whose state it is.
             topic: the changelog.
-            fingerprint: of the rules and the clock.
             data_dir: where everything is kept that stays on this machine.
             metrics: where to count.
         """
         self._kafka = kafka
         self._app_id = app_id
         self._topic = topic
-        self._fingerprint = fingerprint
         self._files = SnapshotFiles(data_dir / "snapshots" / topic)
         self._metrics = metrics
         self._identity: TopicIdentity | None = None
@@ -201,7 +198,7 @@ class Snapshots:
         )
         if head != ours:
             raise SnapshotError("foreign", "it is of another deployment, or of a topic that was made anew")
-        self._check_rules(loaded.snapshot)
+        self._check_schema(loaded.snapshot)
         age = time.time_ns() // 1000 - head.settled_at
         if not -_CLOCK_SLACK <= age <= self.longest:
             raise SnapshotError("old", f"it is {age // instant.SECOND} s old: tombstones may be gone by now")
@@ -210,10 +207,8 @@ class Snapshots:
         if head.offset < first:
             raise SnapshotError("behind", f"it goes up to {head.offset}, and the changelog begins at {first}")
 
-    def _check_rules(self, snapshot: Snapshot) -> None:
+    def _check_schema(self, snapshot: Snapshot) -> None:
         try:
-            marker = read_marker(snapshot.marker)
+            read_marker(snapshot.marker)
         except ChangelogError as error:
             raise SnapshotError("schema", str(error)) from None
-        if marker.fingerprint != self._fingerprint:
-            raise SnapshotError("rules", "it was made by other rules")

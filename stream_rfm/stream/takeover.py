@@ -152,6 +152,11 @@ class Takeover:
                 "orders were deleted from the topic before they were counted: its retention is too short",
                 extra={"partition": number, "offsets": lost},
             )
+        if partition.rules_changed:
+            log.info(
+                "rules changed; customers are scored again, and orders wait for it",
+                extra={"partition": number, "rules": self._rules.fingerprint()},
+            )
         self._adopt(partition, restore, relied, replaces=held is not None and not ours)
         lane = Lane(partition, self._versions)
         lane.changelog_end = end

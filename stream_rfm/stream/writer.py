@@ -36,11 +36,19 @@ MOST_WAITING = 20_000
 # Events of all partitions that make a transaction worth while before commit_ms have passed.
 _ENOUGH_EVENTS = 8_000
 # What one transaction holds of one partition at most.
-_MOST_EVENTS, _MOST_TRANSITIONS = 8_000, 8_000
+_MOST_EVENTS, _MOST_TRANSITIONS, _MOST_PUBLISHED = 8_000, 8_000, 50_000
 # With the wall clock rescorings come due without anything arriving.
 _IDLE_SECONDS = 0.25
 # After so long the event loop gets its turn.
 _SLICE_SECONDS = 0.005
+
+
+def _is_full(outcome: Outcome) -> bool:
+    return (
+        outcome.events >= _MOST_EVENTS
+        or outcome.transitions >= _MOST_TRANSITIONS
+        or outcome.published >= _MOST_PUBLISHED
+    )
 
 
 def now() -> int:
@@ -233,7 +241,7 @@ class Writer(Service):
         yielded_at = time.monotonic()
         for lane in list(self.lanes.values()):
             outcome = lane.outcome
-            while lane.ready and outcome.events < _MOST_EVENTS and outcome.transitions < _MOST_TRANSITIONS:
+            while lane.ready and not _is_full(outcome):
                 lane.step(now())
                 if time.monotonic() - yielded_at > _SLICE_SECONDS:
                     await asyncio.sleep(0)

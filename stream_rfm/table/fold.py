@@ -49,7 +49,8 @@ class _Fold:
         self.as_of = as_of
         self.version = version
         retention = store.rules.retention
-        self.since = np.full(len(batch), FOR_EVER) if retention is None else as_of - retention
+        remembered = np.full(len(batch), FOR_EVER) if retention is None else as_of - retention
+        self.since = np.maximum(remembered, store.forgotten)
         self.changes = Changes()
         self.rows = self._rows_of_all()
 
@@ -224,7 +225,7 @@ class _Fold:
         entry = (kind == Kind.ORDER) | (kind == Kind.REFUND)
         inside: Bools = entry.copy()
         if rules.window is not None:
-            inside &= at > self.as_of[where] - rules.window
+            inside &= at > np.maximum(self.as_of[where] - rules.window, self.store.forgotten)
             forgotten = entry & (at <= self.since[where])
             entry &= ~forgotten
             old = np.flatnonzero(forgotten & (kind == Kind.ORDER))

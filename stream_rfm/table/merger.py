@@ -24,6 +24,8 @@ class _Known:
     place: int
     start: int | None = None
     frames: dict[int, Summary] = field(default_factory=dict)
+    #: Its customers, where they have to be scored again since rules changed.
+    again: Summary | None = None
 
 
 class Merger:
@@ -39,6 +41,7 @@ class Merger:
             last: the last version published, if any.
         """
         self._rules = rules
+        self._fingerprint = rules.fingerprint()
         self._clock = clock
         self._partitions = partitions
         self._last = last
@@ -46,22 +49,35 @@ class Merger:
         self._since: int | None = None
 
     def offer(self, report: Report, place: int) -> None:
-        """Take a partition's report.
+        """Take a partition's report, unless it was made by other rules.
 
         Args:
             report: what it says.
             place: where it stands in the topic of reports.
         """
+        if report.rules not in {"", self._fingerprint}:
+            return
         known = self._known.setdefault(report.partition, _Known(place))
         known.start = report.start if known.start is None else known.start
         if not self._clock.waits:
             # Also where its version is there already: it is how the partition last was.
             known.frames, known.place = dict(report.frames), place
+            known.again = report.frames[-1][1] if report.again else None
+            return
+        if report.again:
+            self._offer_again(known, report, place)
             return
         fresh = {as_of: frame for as_of, frame in report.frames if not self._passed(as_of)}
         if fresh:
-            known.place = place if not known.frames else known.place
+            known.place = known.place if known.frames or known.again else place
             known.frames.update(fresh)
+
+    def _offer_again(self, known: _Known, report: Report, place: int) -> None:
+        [(as_of, frame)] = report.frames
+        last = self._last
+        if last is not None and last.rules != self._fingerprint and last.as_of == as_of:
+            known.place = known.place if known.frames or known.again else place
+            known.again = frame
 
     def versions(self, now: int) -> list[Version]:
         """The versions that can be made now, ascending; each is given once.
@@ -75,8 +91,9 @@ class Merger:
         while (following := self._next(now)) is not None:
             made.append(following)
             self._last = following
-            if self._clock.waits:
-                for known in self._known.values():
+            for known in self._known.values():
+                known.again = None
+                if self._clock.waits:
                     known.frames.pop(following.as_of, None)
         return made
 
@@ -89,7 +106,8 @@ class Merger:
         if not self._clock.waits:
             # The last report of each: a partition that is late counts as it last was.
             return min((known.place for known in self._known.values()), default=end)
-        return min((k.place for k in self._known.values() if k.frames or self._last is None), default=end)
+        open_ = (k for k in self._known.values() if k.frames or k.again or self._last is None)
+        return min((known.place for known in open_), default=end)
 
     def _passed(self, as_of: int) -> bool:
         return self._last is not None and as_of <= self._last.as_of
@@ -102,7 +120,11 @@ class Merger:
             starts = [known.start for known in self._known.values() if known.start is not None]
             if len(starts) < self._partitions:
                 return None
-            return Version(0, min(starts) - self._clock.interval)
+            return Version(0, min(starts) - self._clock.interval, rules=self._fingerprint)
+        again = [known.again for known in self._known.values() if known.again is not None]
+        if len(again) == self._partitions:
+            # By the new rules everybody is scored as of the boundary where all have arrived.
+            return self._made(self._last.number + 1, self._last.as_of, again)
         as_of = self._last.as_of + self._clock.interval
         frames = [known.frames[as_of] for known in self._known.values() if as_of in known.frames]
         if len(frames) < self._partitions:
@@ -124,7 +146,8 @@ class Merger:
             return None
         number = 1 if self._last is None else self._last.number + 1
         made = self._made(number, as_of, [self._known[p].frames[at] for p, at in newest.items()])
-        if made.cuts is None and (not complete or as_of % self._clock.interval):
+        early = as_of % self._clock.interval and not any(known.again for known in self._known.values())
+        if made.cuts is None and (not complete or early):
             # A part of the customers, or an early try, and they are too few: nothing worth publishing.
             return None
         return made

@@ -8,9 +8,11 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from stream_rfm.model.arrays import Column, Ints
+from stream_rfm.model.era import Era
 from stream_rfm.model.grid import Grid
 from stream_rfm.model.transition import Cause, Standing, Transition
 from stream_rfm.table.customers import NEVER, NO_SEGMENT
+from stream_rfm.table.former import Former
 
 #: Causes in the order of the numbers that columns hold.
 CAUSES = tuple(Cause)
@@ -53,6 +55,7 @@ class Moves:
         stamp: when the causing record reached Kafka, milliseconds since 1970; 0 where none did.
         version: the number of the quantiles version scored with.
         revision: the customer's, once moved; it goes on behind an erase, where the sequence begins again.
+        former: what segments are called that customers were in by rules that are no longer ours.
     """
 
     ids: list[bytes]
@@ -64,6 +67,7 @@ class Moves:
     stamp: Ints
     version: Column
     revision: Column
+    former: Former | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -80,11 +84,16 @@ class Moves:
             stamp=self.stamp[part],
             version=self.version[part],
             revision=self.revision[part],
+            former=self.former,
         )
 
     def transitions(self, grid: Grid) -> Iterator[Transition]:
         """Each move as the value that it is."""
-        names = {**dict(enumerate(grid.names)), NO_SEGMENT: None}
+        names: dict[int, str | None] = {**dict(enumerate(grid.names)), NO_SEGMENT: None}
+        eras: dict[int, Era] = {}
+        if self.former is not None:
+            names |= self.former.names
+            eras = self.former.eras
         facts = zip(
             self.ids,
             self.order_ids,
@@ -112,6 +121,7 @@ class Moves:
                 quantiles_version=version,
                 effective_at=at,
                 revision=revision,
+                era=eras.get(source),
             )
 
 

@@ -10,17 +10,19 @@ import msgspec
 import numpy as np
 
 from stream_rfm.model.arrays import Ints
+from stream_rfm.model.era import Era
 from stream_rfm.model.order import Kind
-from stream_rfm.model.quantiles import CutPoints
 from stream_rfm.model.rules import Rules
 from stream_rfm.model.version import Version
 from stream_rfm.table.batch import Batch
 from stream_rfm.table.clock import Clock
 from stream_rfm.table.fold import fold
+from stream_rfm.table.former import Former
 from stream_rfm.table.journal import MARKER, Journal, Record
+from stream_rfm.table.marker import SCHEMA, Marker, fingerprint_of, read_marker, version_value
 from stream_rfm.table.report import Report
 from stream_rfm.table.rescoring import Rescoring
-from stream_rfm.table.restore import ChangelogError, Restore
+from stream_rfm.table.restore import Restore
 from stream_rfm.table.snapshot import Snapshot, copy_of
 from stream_rfm.table.store import Changes, Store
 from stream_rfm.table.view import summary
@@ -28,37 +30,8 @@ from stream_rfm.table.view import summary
 #: Before any version: nobody is scored.
 UNSCORED = Version(0, 0)
 
-_SCHEMA = 1
 # A silence may pass many boundaries; so many of them are reported at once, while customers are few.
 _FRAMES, _FRAMES_CUSTOMERS = 64, 2_000
-
-
-class Marker(msgspec.Struct, array_like=True):
-    """What ends every transaction of a partition in the changelog.
-
-    Attributes:
-        schema: of all records of the changelog.
-        fingerprint: of the rules and the clock.
-        position: the offset of the next order to be counted.
-        clock: the highest time seen, an instant; by the wall clock the last that somebody was scored as of.
-        rows: how many rows the customers have.
-        entries_end: the sequence number that the next entry gets.
-        revisions_from: where revisions of new customers begin.
-        version: number, as-of, population and thresholds of the version applied; ``None`` before the first.
-    """
-
-    schema: int
-    fingerprint: str
-    position: int
-    clock: int
-    rows: int
-    entries_end: int
-    revisions_from: int
-    version: tuple[int, int, int, list[list[int]] | None] | None
-
-
-# Made here: threads that are the first to decode a type at the same time may crash msgspec 0.22.
-_decode_marker = msgspec.msgpack.Decoder(Marker).decode
 
 
 class Partition:
@@ -74,8 +47,10 @@ class Partition:
         self.position = 0
         #: The version that customers are scored with; ``None`` before the first.
         self.version: Version | None = None if clock.waits else UNSCORED
-        #: With the event clock: whether the next event has to wait for a version.
+        #: Whether the next event has to wait for a version: with the event clock, or since rules changed.
         self.waiting = False
+        self._fingerprint = fingerprint_of(rules, clock)
+        self._rules = rules.fingerprint()
         self._journal = Journal(self.store)
         self._marked: bytes | None = None
         self._time = 0
@@ -83,6 +58,9 @@ class Partition:
         self._start_reported = False
         self._closed = -1
         self._reported = -1
+        self._reported_again = -1
+        # What the changelog says while not everybody is known to stand by our rules.
+        self._held: Marker | None = None
         self._rescoring: Rescoring | None = None
 
     @property
@@ -91,9 +69,9 @@ class Partition:
         return self.version.as_of if self.version else 0
 
     @property
-    def fingerprint(self) -> str:
-        """What markers say of the rules and the clock."""
-        return self._marker().fingerprint
+    def rules_changed(self) -> bool:
+        """Whether customers may still stand by other rules; until they do not, no event is counted."""
+        return self._held is not None
 
     @property
     def rescoring(self) -> bool:
@@ -111,6 +89,8 @@ class Partition:
             How many events were counted, and what they changed. Places of rejected events are places in
             the batch.
         """
+        if self._held is not None:
+            return 0, Changes()
         if not self.clock.waits:
             self._time = self.not_before(now)
             return len(batch), self._fold(batch, np.full(len(batch), self._time))
@@ -154,14 +134,22 @@ class Partition:
             return None
         if self.version is None:
             return self._report_start()
+        if self._held is not None:
+            return self._report_again(self.version)
         return self._report_boundaries(self.version)
 
     def _report_tick(self, now: int) -> Report | None:
-        scored = self.version is not None and self.version.cuts is not None
+        scored = self._held is None and self.version is not None and self.version.cuts is not None
         tick = self.clock.latest_tick(now, scored=scored)
         if tick <= max(self._reported, self.as_of):
             return None
         return self._report_of(range(tick, tick + 1))
+
+    def _report_again(self, version: Version) -> Report | None:
+        if self._reported_again == version.number:
+            return None
+        self._reported_again = version.number
+        return self._report_of(range(version.as_of, version.as_of + 1))
 
     def _report_boundaries(self, version: Version) -> Report | None:
         first = version.as_of + self.clock.interval
@@ -176,13 +164,25 @@ class Partition:
         if self._rescoring or (self.version is not None and version.number <= self.version.number):
             return False
         if not self.clock.waits:
-            return True
+            return self._is_ours(version)
+        if not self._is_ours(version) and self.version is not None:
+            return version.number == self.version.number + 1
         # A partition that waits at a boundary has counted all that the boundary's version has to see.
         return self.version is None or (self.waiting and version.number == self.version.number + 1)
 
     def apply(self, version: Version) -> None:
-        """Begin to score all customers with a version; :meth:`rescore` does it."""
-        self._rescoring = Rescoring(self.store, self.version or UNSCORED, version)
+        """Begin to score all customers with a version; :meth:`rescore` does it.
+
+        With the event clock a version of other rules is only passed: it was made after all that it had to
+        see was counted here, and the next one by our rules scores everybody anew.
+        """
+        if not self._is_ours(version):
+            if self._held is None:
+                self._hold(self._marker())
+            self.version = version
+            return
+        changed = self._held is not None
+        self._rescoring = Rescoring(self.store, self.version or UNSCORED, version, config=changed)
 
     def rescore(self, rows: int) -> Changes:
         """Score so many more customers with the version that is being applied."""
@@ -191,19 +191,23 @@ class Partition:
         changes = self._rescoring.step(rows)
         if self._rescoring.done:
             self.version, self._rescoring = self._rescoring.version, None
+            self.store.former = self._held = None
             # Whether there is another boundary before the next event is for advance() to see.
             self.waiting = False
         return changes
 
     def records(self, erased: list[bytes]) -> list[Record]:
         """All that the changelog has to be told, with the marker last."""
-        records = self._journal.records(erased, self.as_of)
+        # What is told of former rules may follow from orders that ours would forget.
+        records = self._journal.records(erased, 0 if self._held else self.as_of)
         self._marked = msgspec.msgpack.encode(self._marker())
         return [*records, (MARKER, self._marked)]
 
     def snapshot(self) -> Snapshot | None:
-        """A copy of what the last :meth:`records` have told, once they are committed; ``None`` before any."""
-        return copy_of(self.store, self._journal, self._marked) if self._marked is not None else None
+        """A copy of what the last :meth:`records` told, once committed; none before, nor while rules change."""
+        if self._marked is None or self._held is not None:
+            return None
+        return copy_of(self.store, self._journal, self._marked)
 
     def _fold(self, batch: Batch, as_of: Ints) -> Changes:
         real = np.flatnonzero(batch.kind != Kind.HEARTBEAT)
@@ -220,24 +224,45 @@ class Partition:
         if self._start is None or self._start_reported:
             return None
         self._start_reported = True
-        return Report(self.number, self._start, ())
+        return Report(self.number, self._start, (), self._rules)
 
     def _report_of(self, instants: range) -> Report | None:
         if not instants:
             return None
         self._reported = instants[-1]
-        return Report(self.number, None, tuple((as_of, summary(self.store, as_of)) for as_of in instants))
+        frames = tuple((as_of, summary(self.store, as_of)) for as_of in instants)
+        return Report(self.number, None, frames, self._rules, again=self._held is not None)
+
+    def _is_ours(self, version: Version) -> bool:
+        """Whether a version was made by our rules; one that does not say so is, unless rules changed."""
+        return version.rules == self._rules or (not version.rules and self._held is None)
+
+    def _hold(self, marker: Marker) -> None:
+        """Count nothing until everybody has been scored by our rules."""
+        self._held = marker
+        self.waiting = True
 
     def _marker(self) -> Marker:
+        held = self._held
+        eras: tuple[Era, ...] = (Era.of(self.rules, 0),)
+        if held is not None:
+            if self._rescoring is None:
+                # Nothing has changed but what was refused or lost.
+                return msgspec.structs.replace(held, position=self.position)
+            begins = held.fingerprint != self._fingerprint
+            eras = (*held.eras, *([Era.of(self.rules, self._rescoring.version.number)] if begins else []))
+        version = None if self.version is None else version_value(self.version)
         return Marker(
-            schema=_SCHEMA,
-            fingerprint=_fingerprint(self.rules, self.clock),
+            schema=SCHEMA,
+            fingerprint=self._fingerprint,
             position=self.position,
             clock=self._time,
             rows=self.store.customers.count,
             entries_end=self.store.entries.next,
             revisions_from=self.store.customers.revisions_from,
-            version=None if self.version is None else _version_value(self.version),
+            version=version if held is None else held.version,
+            eras=eras,
+            forgotten=self.store.forgotten,
         )
 
     @classmethod
@@ -245,59 +270,30 @@ class Partition:
         """The partition that a changelog tells of.
 
         Raises:
-            ChangelogError: it does not hold together, or was written by other rules or a newer release.
+            ChangelogError: it does not hold together, was written by a newer release, or cannot go on by
+                these rules.
         """
         partition = cls(number, rules, clock)
         if restore.marker is None:
             return partition
         marker = read_marker(restore.marker)
+        marker.check(rules, clock)
         partition._marked = restore.marker
-        if marker.fingerprint != _fingerprint(rules, clock):
-            raise ChangelogError(
-                "The state was made by other rules (levels, grid, window, quantiles, thresholds, "
-                "dedupe_days, min_customers, currency or clock): go back to those, or choose another "
-                "STREAM_RFM_APP_ID to start anew."
-            )
         partition.position = marker.position
         partition._time = marker.clock
-        if marker.version is not None:
-            number_, as_of, population, thresholds = marker.version
-            partition.version = Version(number_, as_of, population, _cuts(thresholds))
+        partition.version = marker.applied or partition.version
         partition.store, partition._journal = restore.finish(
-            rules, marker.rows, marker.entries_end, partition.as_of, marker.revisions_from
+            rules,
+            marker.rows,
+            marker.entries_end,
+            partition.as_of,
+            marker.revisions_from,
+            forgotten=marker.forgotten_by(rules, clock),
         )
+        if marker.version is not None and not marker.is_made_by(rules, clock):
+            partition._hold(marker)
+            began = marker.fingerprint == partition._fingerprint
+            former, ours = (marker.eras[:-1], marker.eras[-1].since) if began else (marker.eras, None)
+            store = partition.store
+            store.former = Former(store.customers, store.entries, former, ours)
         return partition
-
-
-def read_marker(value: bytes) -> Marker:
-    """What a marker says.
-
-    Raises:
-        ChangelogError: it cannot be read, or a newer release wrote it.
-    """
-    try:
-        marker = _decode_marker(value)
-    except msgspec.DecodeError as error:
-        raise ChangelogError(f"The changelog's marker cannot be read: {error}.") from None
-    if marker.schema != _SCHEMA:
-        raise ChangelogError(
-            f"The changelog has schema {marker.schema} and this release reads {_SCHEMA}: use a newer release."
-        )
-    return marker
-
-
-def _fingerprint(rules: Rules, clock: Clock) -> str:
-    # Partitions that stopped at different boundaries meet again only if the distance stays the same.
-    return f"{rules.fingerprint()}-{clock.mode}" + (f"-{clock.interval}" if clock.waits else "")
-
-
-def _version_value(version: Version) -> tuple[int, int, int, list[list[int]] | None]:
-    thresholds = None if version.cuts is None else [list(cuts.thresholds) for cuts in version.cuts]
-    return version.number, version.as_of, version.population, thresholds
-
-
-def _cuts(thresholds: list[list[int]] | None) -> tuple[CutPoints, CutPoints, CutPoints] | None:
-    if thresholds is None:
-        return None
-    recency, frequency, monetary = (CutPoints.of_thresholds(values) for values in thresholds)
-    return recency, frequency, monetary

@@ -19,11 +19,16 @@ class Report:
         partition: whose it is.
         start: the first boundary that it has part in; ``None`` once that is settled.
         frames: summaries, each with the instant that it holds for, ascending.
+        rules: the fingerprint of the rules that they were made by; empty where an earlier release made them.
+        again: whether customers have to be scored again since rules changed; with the event clock the instant
+            is then that of the last version.
     """
 
     partition: int
     start: int | None
     frames: tuple[tuple[int, Summary], ...]
+    rules: str = ""
+    again: bool = False
 
 
 class _DistributionValue(msgspec.Struct, array_like=True):
@@ -45,6 +50,8 @@ class _ReportValue(msgspec.Struct, array_like=True):
     partition: int
     start: int | None
     frames: list[_FrameValue]
+    rules: str = ""
+    again: bool = False
 
 
 _SCHEMA = 1
@@ -57,7 +64,9 @@ def encode(report: Report) -> bytes:
         _FrameValue(as_of, _value(s.recency), _value(s.frequency), _value(s.monetary))
         for as_of, s in report.frames
     ]
-    return msgspec.msgpack.encode(_ReportValue(_SCHEMA, report.partition, report.start, frames))
+    return msgspec.msgpack.encode(
+        _ReportValue(_SCHEMA, report.partition, report.start, frames, report.rules, report.again)
+    )
 
 
 def decode(value: bytes) -> Report:
@@ -73,7 +82,7 @@ def decode(value: bytes) -> Report:
         (frame.as_of, Summary(*map(_distribution, (frame.recency, frame.frequency, frame.monetary))))
         for frame in said.frames
     )
-    return Report(said.partition, said.start, frames)
+    return Report(said.partition, said.start, frames, said.rules, said.again)
 
 
 def _value(of: Distribution) -> _DistributionValue:

@@ -33,6 +33,7 @@ class Rescoring:
         self._old = old
         self._new = new
         self._config = config
+        self._former = store.former
         self._next_row = 0
         window = store.rules.window
         cutoff = -1 if window is None else new.as_of - window
@@ -86,8 +87,11 @@ class Rescoring:
         last, frequency, monetary = customers.last[rows], customers.frequency[rows], customers.monetary[rows]
         now = store.evaluator.score(last, frequency, monetary, as_of, version)
         after = Standings(now.r, now.f, now.m, now.segment, last, frequency, monetary, as_of)
-        moved = now.segment != before.segment
+        moved = now.segment != self._stood(before)
         changed = moved | (now.r != before.r) | (now.f != before.f) | (now.m != before.m)
+        if self._former is not None:
+            # The same scores may be shown otherwise.
+            changed |= self._former.is_former(before.segment)
         customers.scored_at[rows] = as_of
         news = rows[changed]
         if not len(news):
@@ -107,6 +111,12 @@ class Rescoring:
         if len(where):
             changes.moves.append(self._moves(rows, before, after, where))
 
+    def _stood(self, before: Standings) -> Column:
+        """The segments that customers were in, by the numbers of our grid where it has their names."""
+        if self._former is None:
+            return before.segment
+        return self._former.as_named(before.segment, self._store.rules.grid.names)
+
     def _moves(self, rows: Ints, before: Standings, after: Standings, where: Ints) -> Moves:
         customers = self._store.customers
         source, target = before.take(where), after.take(where)
@@ -120,6 +130,7 @@ class Rescoring:
             stamp=np.zeros(len(where), np.int64),
             version=np.full(len(where), self._new.number, np.uint32),
             revision=customers.revision[rows[where]],
+            former=self._former,
         )
 
     def _causes(self, source: Standings, target: Standings) -> Column:

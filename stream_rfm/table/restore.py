@@ -11,7 +11,8 @@ from stream_rfm.model.arrays import Bools, Column, Ints
 from stream_rfm.model.order import Kind
 from stream_rfm.model.profile import FOR_EVER
 from stream_rfm.model.rules import Rules
-from stream_rfm.table.customers import Customers, digests_of
+from stream_rfm.table import window
+from stream_rfm.table.customers import NEVER, Customers, digests_of
 from stream_rfm.table.entries import CANCELLED, FOUND_ORDER, NOBODY, SUPERSEDED, TOLD, Entries
 from stream_rfm.table.hash_index import mixed
 from stream_rfm.table.journal import BLOCK, CUSTOMER, HEADER, MARKER, Block, BlockValue, Journal
@@ -77,7 +78,14 @@ class Restore:
         self.recent.update(key[1:] for key in keys if key[:1] == CUSTOMER)
 
     def finish(
-        self, rules: Rules, rows: int, entries_end: int, as_of: int, revisions_from: int
+        self,
+        rules: Rules,
+        rows: int,
+        entries_end: int,
+        as_of: int,
+        revisions_from: int,
+        *,
+        forgotten: int = NEVER,
     ) -> tuple[Store, Journal]:
         """The store and its journal.
 
@@ -87,6 +95,7 @@ class Restore:
             entries_end: the sequence number that the next entry gets.
             as_of: the instant of the version that customers were last scored with.
             revisions_from: where revisions of new customers begin.
+            forgotten: an instant; what happened until then was forgotten by former rules.
 
         Raises:
             ChangelogError: a block is missing.
@@ -96,6 +105,7 @@ class Restore:
         entries, blocks = self._restored_entries(entries_end)
         entries.row[: entries.count][~_has_owner(entries, customers)] = NOBODY
         store = Store(rules, customers, entries)
+        store.forgotten = forgotten
         store.cancels = int((entries.kind[: entries.count] == Kind.CANCEL).sum())
         _apply_cancels(entries, _find_superseded(entries))
         entries.reindex()
@@ -233,9 +243,10 @@ def _restore_values(store: Store, through: Ints, as_of: int) -> None:
     np.add.at(customers.lifetime_monetary, rows[newer], amount[newer])
     np.maximum.at(customers.last, rows[newer & is_order], at[newer & is_order])
 
-    window = store.rules.window
-    start = FOR_EVER if window is None else customers.scored_at[rows] - window
-    inside = counting & (at > start) & (entries.kind[owned] != Kind.CANCEL)
-    np.add.at(customers.frequency, rows[inside], is_order[inside])
-    np.add.at(customers.monetary, rows[inside], amount[inside])
-    entries.note_inside(owned[inside])
+    scored_at, size = customers.scored_at[: customers.count], store.rules.window
+    until = np.full(customers.count, FOR_EVER) if size is None else scored_at - size
+    inside = window.counting(entries, np.maximum(until, store.forgotten))
+    in_all = window.totals(entries, inside, customers.count)
+    frequency, monetary = in_all if size is not None else window.of_all_time(customers)
+    customers.frequency[: customers.count], customers.monetary[: customers.count] = frequency, monetary
+    entries.note_inside(inside)

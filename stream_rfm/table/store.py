@@ -10,9 +10,10 @@ import numpy as np
 from stream_rfm.model.arrays import Hashes, Ints
 from stream_rfm.model.order import Reason
 from stream_rfm.model.rules import Rules
-from stream_rfm.table.customers import Customers
+from stream_rfm.table.customers import NEVER, Customers
 from stream_rfm.table.entries import Entries
 from stream_rfm.table.evaluation import Evaluator
+from stream_rfm.table.former import Former
 from stream_rfm.table.moves import Moves, Standings
 
 
@@ -57,6 +58,10 @@ class Store:
         self.customers = customers or Customers()
         self.entries = entries or Entries()
         self.evaluator = Evaluator(rules)
+        #: An instant: what happened until then was forgotten by former rules, though it may still be here.
+        self.forgotten = NEVER
+        #: How customers stand that were not scored yet since the rules changed.
+        self.former: Former | None = None
         #: How many cancels the entries hold; while there is none, nothing can be void.
         self.cancels = 0
         self._touched: list[Ints] = []
@@ -91,15 +96,20 @@ class Store:
         return noted
 
     def standings(self, rows: Ints) -> Standings:
-        """How customers stand, as of when each was last scored."""
-        c = self.customers
+        """How customers stand, as of when each was last scored and by the rules of then."""
+        c, former = self.customers, self.former
+        frequency, monetary = c.frequency[rows], c.monetary[rows]
+        if former is not None:
+            theirs = former.is_former(c.segment[rows])
+            frequency = np.where(theirs, former.frequency[rows], frequency)
+            monetary = np.where(theirs, former.monetary[rows], monetary)
         return Standings(
             r=c.r[rows],
             f=c.f[rows],
             m=c.m[rows],
             segment=c.segment[rows],
             last=c.last[rows],
-            frequency=c.frequency[rows],
-            monetary=c.monetary[rows],
+            frequency=frequency,
+            monetary=monetary,
             as_of=c.scored_at[rows],
         )

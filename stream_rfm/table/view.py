@@ -10,6 +10,7 @@ from stream_rfm.model import distribution
 from stream_rfm.model.arrays import Ints
 from stream_rfm.model.order import Kind
 from stream_rfm.model.version import Summary
+from stream_rfm.table import window
 from stream_rfm.table.customers import NEVER, NO_SEGMENT
 from stream_rfm.table.entries import CANCELLED, NOBODY
 from stream_rfm.table.store import Store
@@ -52,18 +53,14 @@ def remembered(store: Store, as_of: int) -> View:
     Unlike :func:`view` it is right for an instant that some customers have moved past: what happened later
     is left out, and so is who was not known yet.
     """
-    customers, entries, window = store.customers, store.entries, store.rules.window
+    customers, entries = store.customers, store.entries
     count = entries.count
     at, kind, flags = entries.at[:count], entries.kind[:count], entries.flags[:count]
     mine = (entries.row[:count] != NOBODY) & (kind != Kind.CANCEL)
     seen = mine & (at <= as_of) & ((flags & CANCELLED) == 0)
-    inside = seen if window is None else seen & (at > as_of - window)
-    frequency = np.zeros(customers.count, np.int64)
-    monetary = np.zeros(customers.count, np.int64)
+    frequency, monetary = _totals_as_of(store, as_of)
     last = customers.last_forgotten[: customers.count].copy()
     orders = kind == Kind.ORDER
-    np.add.at(frequency, entries.row[:count][inside], orders[inside])
-    np.add.at(monetary, entries.row[:count][inside], entries.amount[:count][inside])
     np.maximum.at(last, entries.row[:count][seen & orders], at[seen & orders])
     later = np.zeros(customers.count, bool)
     later[entries.row[:count][mine & (at > as_of)]] = True
@@ -72,6 +69,23 @@ def remembered(store: Store, as_of: int) -> View:
     known = customers.is_somebody() & (customers.segment[: customers.count] != NO_SEGMENT) & ~later
     rows = np.flatnonzero(known)
     return View(rows, last[rows], frequency[rows], monetary[rows])
+
+
+def _totals_as_of(store: Store, as_of: int) -> tuple[Ints, Ints]:
+    """Purchases and money inside the window, by row."""
+    entries, rows, size = store.entries, store.customers.count, store.rules.window
+
+    def since(until: int) -> Ints:
+        return window.counting(entries, np.full(rows, until))
+
+    if size is None:
+        later = window.totals(entries, since(as_of), rows)
+        frequency, monetary = (
+            in_all - since for in_all, since in zip(window.of_all_time(store.customers), later, strict=True)
+        )
+        return frequency, monetary
+    inside = since(max(as_of - size, store.forgotten))
+    return window.totals(entries, inside[entries.at[inside] <= as_of], rows)
 
 
 def summary(store: Store, as_of: int) -> Summary:

@@ -68,6 +68,8 @@ OTHERS = {
     "fixed": (("frequency", FOUR),),
     "min_customers": 1,
     "dedupe": DAY,
+    "best": "low",
+    "exact_up_to": 1,
 }
 
 
@@ -77,7 +79,12 @@ def test_the_fingerprint_differs_where_segments_would(what):
     assert replace(CLASSIC, **{name: OTHERS[what]}).fingerprint() != CLASSIC.fingerprint()
 
 
-def test_the_fingerprint_stays_where_only_words_and_digits_change():
+def test_the_fingerprint_stays_where_only_words_change():
     grid = replace(CLASSIC.grid, name="mine", reserved_advice=(("lapsed", "write"),))
-    other = replace(CLASSIC, grid=grid, best="low", backfill=0, exact_up_to=1)
+    other = replace(CLASSIC, grid=grid, backfill=0)
     assert other.fingerprint() == CLASSIC.fingerprint() == Rules(load("classic-5")).fingerprint()
+
+
+def test_the_older_fingerprint_is_the_one_that_state_of_earlier_releases_has():
+    assert CLASSIC.older_fingerprint() == replace(CLASSIC, best="low", exact_up_to=1).older_fingerprint()
+    assert CLASSIC.older_fingerprint() == "23900a81947c4749"

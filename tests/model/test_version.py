@@ -127,6 +127,7 @@ def test_a_document_says_the_cut_points_in_the_units_of_people():
             "monetary_micros": [12_345_000, 99 * UNIT],
         },
         "unreachable": {"r": [], "f": [], "m": []},
+        "rules": "",
     }
 
 

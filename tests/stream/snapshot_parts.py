@@ -9,7 +9,6 @@ from stream_rfm.model import instant
 from stream_rfm.stream.snapshot_writing import SnapshotWriting
 from stream_rfm.stream.snapshots import Snapshots
 from stream_rfm.stream.writer import now
-from stream_rfm.table.partition import Partition
 
 
 def keeping(parts: Parts) -> Snapshots:
@@ -19,7 +18,6 @@ def keeping(parts: Parts) -> Snapshots:
         kafka=settings.kafka,
         app_id=settings.app_id,
         topic=parts.topics.changelog.name,
-        fingerprint=Partition(0, parts.rules, parts.clock).fingerprint,
         data_dir=settings.data_dir,
         metrics=parts.metrics,
     )

@@ -8,7 +8,8 @@ from parts import Parts, order, parts_of
 
 from stream_rfm.stream.changelog import Changelog
 from stream_rfm.table.journal import CUSTOMER, MARKER
-from stream_rfm.table.partition import Partition, read_marker
+from stream_rfm.table.marker import read_marker
+from stream_rfm.table.partition import Partition
 
 
 @pytest.fixture

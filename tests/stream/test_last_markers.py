@@ -3,7 +3,7 @@ from members import member_of
 from parts import heartbeat, order, parts_of
 
 from stream_rfm.stream.last_markers import last_markers
-from stream_rfm.table.partition import read_marker
+from stream_rfm.table.marker import read_marker
 
 
 @pytest.fixture

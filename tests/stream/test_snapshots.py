@@ -62,7 +62,7 @@ def changed(raw: bytes, **fields: object) -> bytes:
     return b"".join(encode(msgspec.structs.replace(head, **fields), snapshot))
 
 
-def with_other_rules(raw: bytes) -> bytes:
+def with_another_clock(raw: bytes) -> bytes:
     head, snapshot = decode(raw)
     marker = msgspec.msgpack.decode(snapshot.marker)
     other = replace(snapshot, marker=msgspec.msgpack.encode([marker[0], "others", *marker[2:]]))
@@ -92,7 +92,7 @@ def flipped(raw: bytes) -> bytes:
         ("foreign", lambda raw: changed(raw, app_id="other")),
         ("foreign", lambda raw: changed(raw, topic_id="another")),
         ("foreign", lambda raw: changed(raw, partition=1)),
-        ("rules", with_other_rules),
+        ("unfit", with_another_clock),
         ("old", lambda raw: changed(raw, settled_at=decode(raw)[0].settled_at - 13 * HOUR)),
         ("old", lambda raw: changed(raw, settled_at=decode(raw)[0].settled_at + HOUR)),
         ("ahead", lambda raw: changed(raw, offset=10**6)),
@@ -160,6 +160,20 @@ async def test_a_changelog_that_was_cut_behind_the_snapshot_is_not_filled_up_fro
         end = parts.lanes[0].changelog_end
         assert await snapshots.load(0, end, end) is None
         assert parts.value("stream_rfm_snapshots_refused_total", reason="behind") == 1
+
+
+async def test_a_snapshot_made_by_former_rules_is_read_like_the_changelog(declared, member, monkeypatch):
+    async with parts_of(declared.settings) as parts:
+        await worked(parts, member)
+        file = file_of(parts)
+    monkeypatch.setenv("STREAM_RFM_WINDOW_DAYS", "1")
+    monkeypatch.setenv("STREAM_RFM_LEVELS", "3")
+    found, refused, read = await restarted(declared, member)
+    assert refused == {}
+    file.unlink()
+    again, _, all_records = await restarted(declared, member, "three")
+    assert again == found
+    assert read < all_records
 
 
 async def test_what_redis_does_not_know_yet_is_found_though_the_snapshot_has_it(declared, member):

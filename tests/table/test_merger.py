@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from events import DAY, START, UNIT
@@ -217,6 +219,50 @@ class TestByTheWallClock:
         other.offer(ticked(1, 1, people=5), 1)
         other.offer(ticked(0, 2, people=3), 2)
         assert minutes(other, 2 + 5 / 60) == [(8, 2, 8)]
+
+
+def ruled(report: Report, rules: str, *, again: bool = False) -> Report:
+    return replace(report, rules=rules, again=again)
+
+
+OURS, OTHERS = RULES.fingerprint(), "others"
+
+
+class TestWhenRulesHaveChanged:
+    def test_reports_of_other_rules_are_passed_over(self):
+        merger = by_wall(ruled(ticked(0, 1), OTHERS), ruled(ticked(1, 1), OURS))
+        assert minutes(merger, 1) == []
+        assert merger.needed_from(2) == 1
+        merger.offer(ruled(ticked(0, 1, people=3), OURS), 2)
+        assert minutes(merger, 1) == [(1, 1, 4)]
+
+    def test_by_the_time_of_events_the_first_version_is_as_of_the_last_one_of_former_rules(self):
+        last = Version(4, START + DAY, rules=OTHERS)
+        merger = daily(ruled(framed(0, 1), OURS, again=True), last=last)
+        assert made(merger) == []
+        assert merger.needed_from(1) == 0
+        merger.offer(ruled(framed(1, 1, people=2), OURS, again=True), 1)
+        [version] = merger.versions(0)
+        assert (version.number, version.as_of, version.population) == (5, START + DAY, 3)
+        assert version.rules == OURS
+        assert merger.needed_from(2) == 2
+        merger.offer(ruled(framed(0, 1), OURS, again=True), 2)
+        merger.offer(ruled(framed(1, 1), OURS, again=True), 3)
+        assert made(merger) == []
+        for partition in (0, 1):
+            merger.offer(ruled(framed(partition, 2), OURS), 4 + partition)
+        assert made(merger) == [(6, 2, 2)]
+
+    def test_one_that_is_behind_the_last_version_reports_too_early(self):
+        last = Version(4, START + 2 * DAY, rules=OTHERS)
+        merger = daily(*(ruled(framed(partition, 1), OURS, again=True) for partition in (0, 1)), last=last)
+        assert made(merger) == []
+
+    def test_too_few_customers_are_a_version_at_once_where_orders_wait_for_it(self):
+        merger = by_wall(ruled(ticked(0, 0.5), OURS, again=True), partitions=1)
+        assert minutes(merger, 0.5) == [(1, 0.5, 1)]
+        merger.offer(ruled(ticked(0, 0.75), OURS), 1)
+        assert minutes(merger, 0.75) == []
 
 
 @pytest.mark.parametrize("clock", [DAILY, MINUTELY])

@@ -3,9 +3,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import msgspec
 import pytest
-from driver import ALL, Cluster, Held, restored, small_blocks, spread
+from driver import ALL, Cluster, Held, Wall, assert_follows, restored, small_blocks, spread
 from events import (
     ALL_KINDS,
     DAY,
@@ -36,9 +35,7 @@ from stream_rfm.model.version import Version
 from stream_rfm.table import partition as partition_module
 from stream_rfm.table.clock import Clock
 from stream_rfm.table.journal import BLOCK, MARKER
-from stream_rfm.table.merger import Merger
-from stream_rfm.table.partition import Partition, read_marker
-from stream_rfm.table.report import decode
+from stream_rfm.table.partition import Partition
 from stream_rfm.table.restore import ChangelogError
 
 RULES = Rules(GRID, window=30 * DAY, min_customers=1)
@@ -221,61 +218,6 @@ class TestByTheTimeOfEvents:
         assert not partition.wants(Version(2, START + 2 * DAY))
 
 
-class Wall:
-    """Partitions by the wall clock, which is the time of the last event handed over."""
-
-    def __init__(self, history: Sequence[OrderEvent], rules: Rules, partitions: int) -> None:
-        self.clock = Clock("wall", HOUR)
-        self.now = START
-        self.merger = Merger(rules, self.clock, partitions, None)
-        self.version: Version | None = None
-        self.places = 0
-        self.held = [
-            Held(batch_of(log), rules, Partition(number, rules, self.clock))
-            for number, log in enumerate(spread(history, partitions))
-        ]
-
-    def step(self, number: int) -> None:
-        rest, what = divmod(number, 8)
-        size, place = divmod(rest, len(self.held))
-        held = self.held[place]
-        if what in {0, 1, 2}:
-            self.count(held, size % 8 + 1)
-        elif what == 3:
-            held.crash()
-        elif what in {4, 5}:
-            self.commit(held)
-        else:
-            held.changes.add(held.partition.rescore(size % 3 + 1))
-
-    def count(self, held: Held, size: int) -> None:
-        if self.version and held.partition.wants(self.version):
-            held.partition.apply(self.version)
-        at = held.log.at[held.partition.position :][:size]
-        self.now = max([self.now, *at.tolist()])
-        held.advance(size, self.now)
-        held.report(self.now)
-
-    def commit(self, held: Held) -> None:
-        for value in held.commit():
-            self.merger.offer(decode(value), self.places)
-            self.places += 1
-        for version in self.merger.versions(self.now):
-            self.version = version
-
-    def finish(self) -> None:
-        for held in self.held:
-            while held.partition.position < len(held.log):
-                self.count(held, ALL)
-        self.now = (self.now // HOUR + 30) * HOUR
-        for _ in range(4):
-            for held in self.held:
-                self.count(held, ALL)
-                held.changes.add(held.partition.rescore(ALL))
-                held.report(self.now)
-                self.commit(held)
-
-
 class TestByTheWallClock:
     @settings(max_examples=60)
     @given(histories(max_size=40, late=True), rules, partitions, schedules)
@@ -355,14 +297,6 @@ class TestByTheWallClock:
         assert partition.wants(Version(7, START))
 
 
-def assert_follows(stands: dict[str, tuple[str, int]], transition) -> None:
-    """A transition begins where its customer's last one ended, with the next number."""
-    segment, sequence = stands.pop(transition.customer_id, (None, 0))
-    assert (transition.source, transition.sequence) == (segment, sequence + 1)
-    if transition.target is not None:
-        stands[transition.customer_id] = transition.target, transition.sequence
-
-
 def committed(*events: OrderEvent, rules: Rules = RULES) -> dict[bytes, bytes]:
     held = Held(batch_of(events), rules, Partition(3, rules, Clock("wall", HOUR)))
     held.advance(ALL, START + DAY)
@@ -389,22 +323,6 @@ class TestRestored:
         partition = cluster.held[0].partition
         assert (partition.position, partition.as_of) == (3, START + 2 * DAY)
         assert brief([partition.version]) == brief(cluster.versions[-1:])
-
-    def test_state_made_by_other_rules_is_refused(self):
-        changelog = committed(order("c0", "a", 0))
-        with pytest.raises(ChangelogError, match=r"made by other rules .* another STREAM_RFM_APP_ID"):
-            restored(changelog, 3, replace(RULES, window=None), Clock("wall", HOUR))
-
-    def test_a_marker_that_cannot_be_read_is_refused(self):
-        with pytest.raises(ChangelogError, match="marker cannot be read"):
-            read_marker(b"\xc1")
-
-    def test_a_newer_schema_is_refused(self):
-        [*_, (_, value)] = Partition(0, RULES, DAILY).records([])
-        marker = msgspec.msgpack.decode(value)
-        newer = msgspec.msgpack.encode([2, *marker[1:]])
-        with pytest.raises(ChangelogError, match="has schema 2 and this release reads 1"):
-            read_marker(newer)
 
     def test_a_changelog_without_a_block_is_refused(self):
         held = Held(
