@@ -145,7 +145,7 @@ class Export:
 def _not_in_time(partitions: str, as_of: int | None, seconds: float) -> str:
     until = "" if as_of is None else f" as of {instant.iso(as_of)}"
     return (
-        f"Partitions {partitions} have not been scored{until} within {seconds:g} s: does a worker run, and "
-        "by the rules of these settings, and have orders or heartbeats reached every partition? A longer "
+        f"Partitions {partitions} have not been scored{until} within {seconds:g} s: does a worker run by "
+        "the rules of these settings, and have orders or heartbeats reached every partition? A longer "
         "--timeout waits longer."
     )

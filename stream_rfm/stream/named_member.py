@@ -3,7 +3,7 @@
 That is Kafka's static membership (KIP-345). aiokafka joins under a name (``group.instance.id``), but its
 heartbeats do not say it: a worker whose name has gone to another process would hear that it is unknown,
 join again, and take the name back, and so on for ever. Here heartbeats are of version 3, which says it, and
-who hears that the name is another's ends (``docs/decisions/0012-static-membership.md``).
+who hears that the name is another's ends (``docs/decisions/0013-static-membership.md``).
 """
 
 from __future__ import annotations

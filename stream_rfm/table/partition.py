@@ -204,7 +204,7 @@ class Partition:
         return [*records, (MARKER, self._marked)]
 
     def snapshot(self) -> Snapshot | None:
-        """A copy of what the last :meth:`records` told, once committed; none before, nor while rules change."""
+        """A copy of what the last :meth:`records` told, once committed; none while rules change."""
         if self._marked is None or self._held is not None:
             return None
         return copy_of(self.store, self._journal, self._marked)

@@ -8,6 +8,7 @@ from events import DAY, START
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream_rfm.model.era import Era
 from stream_rfm.model.grid import every_code_its_own, load
 from stream_rfm.model.rules import Rules
 from stream_rfm.model.transition import Cause, Standing, Transition, direction, to_document
@@ -56,6 +57,19 @@ BOUGHT = Transition(
 )
 def test_the_direction_of_a_change(source, target, leads):
     assert direction(source, target, CLASSIC.grid).value == leads
+
+
+def test_a_segment_that_the_grid_has_no_longer_leads_nowhere_in_particular():
+    assert direction("retired", "champions", CLASSIC.grid).value == "lateral"
+    assert direction("retired", "unscored", CLASSIC.grid).value == "left"
+
+
+def test_what_was_before_other_rules_is_shown_by_the_former_ones():
+    former = Era.of(Rules(load("three-level"), best="low"), 0)
+    was = replace(BOUGHT, source="newcomer", before=Standing(3, 1, 1, DAY, 1, 10_000_000), era=former)
+    document = to_document(was, CLASSIC, START)
+    assert document["before"]["code"] == "133"
+    assert document["after"]["code"] == "523"
 
 
 def test_the_opposite_change_leads_the_opposite_way():

@@ -157,3 +157,16 @@ def test_the_document_of_an_unscored_version_has_no_cut_points(key):
     said = version.to_document(Version(1, START, 2), THREE)
     assert said[key] is None
     assert version.from_document(said) == Version(1, START, 2)
+
+
+def test_a_version_says_by_which_rules_it_was_made():
+    rules = Rules(load("three-level"), min_customers=1)
+    for people in ([], [(1, 1, 1)]):
+        made = version.make(4, START, summary_of(people), rules)
+        assert version.from_document(version.to_document(made, rules)).rules == rules.fingerprint()
+
+
+def test_a_version_of_an_earlier_release_says_nothing_of_rules():
+    document = version.to_document(Version(4, START), Rules(load("three-level")))
+    del document["rules"]
+    assert version.from_document(document).rules == ""

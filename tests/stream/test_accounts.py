@@ -1,15 +1,19 @@
 from collections import Counter
 
 import pytest
+from msgspec.structs import replace
 from parts import Record, day, order
 
 from stream_rfm.intake import records
 from stream_rfm.intake.document import Intake
 from stream_rfm.model import instant
+from stream_rfm.model.era import Era
 from stream_rfm.model.version import Version
 from stream_rfm.stream.accounts import Accounts
 from stream_rfm.stream.lane import Lane
+from stream_rfm.table.former import Former
 from stream_rfm.table.partition import Partition
+from stream_rfm.table.rescoring import Rescoring
 
 NOW = instant.parse(day(3))
 ARRIVED = 1_735_732_800_000
@@ -85,3 +89,15 @@ def test_latest_version_is_shown_with_its_age(parts, accounts):
     assert parts.value("stream_rfm_quantiles_as_of_seconds") == NOW / instant.SECOND
     assert parts.value("stream_rfm_population") == 345
     assert 0 <= parts.value("stream_rfm_quantiles_age_seconds") < 5
+
+
+def test_who_left_a_segment_of_former_rules_left_it_by_its_name(parts, accounts, outcomes):
+    [(lane, outcome)] = outcomes
+    store = lane.partition.store
+    former = replace(Era.of(parts.rules, 0), names=("old",) * len(parts.rules.grid.names))
+    store.former = Former(store.customers, store.entries, [former], None)
+    version = Version(1, NOW, rules=parts.rules.fingerprint())
+    outcome.changes = Rescoring(store, version, version, config=True).step(9)
+    accounts.committed(outcomes, 0.125, ARRIVED * 1000)
+    assert series(parts, "stream_rfm_transitions_total", "from") == {"old": 1}
+    assert series(parts, "stream_rfm_transitions_total", "cause") == {"config": 1}

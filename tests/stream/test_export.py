@@ -85,3 +85,11 @@ async def test_topics_without_anything_are_waited_for_in_vain(declared, tmp_path
 async def test_version_that_is_published_no_more_is_said(scored, tmp_path):
     with pytest.raises(ExportError, match="not published any more"):
         await export(scored, tmp_path, "2024-06-01T00:00:00Z")
+
+
+async def test_state_that_was_made_by_other_rules_is_not_shown_by_those_of_the_settings(
+    scored, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("STREAM_RFM_WINDOW_DAYS", "1")
+    with pytest.raises(ExportError, match=r"Partitions 0, 1, 2 .* by the rules of these settings"):
+        await export(scored, tmp_path, day(2), 0.1)

@@ -8,9 +8,13 @@ from scorer import CUTS, Scorer, ruled
 
 from schemas import validator
 from stream_rfm.model import instant
+from stream_rfm.model.era import Era
+from stream_rfm.model.grid import load
 from stream_rfm.model.order import Reason, Rejected
+from stream_rfm.model.rules import Rules
 from stream_rfm.model.version import Version
 from stream_rfm.stream.publication import Publication, dead_letter, living, segment_documents, version_of
+from stream_rfm.table.former import Former
 from stream_rfm.table.restore import ChangelogError
 
 HISTORY = [
@@ -124,3 +128,11 @@ def test_dead_letter_is_the_untouched_record_with_where_it_was_and_why(headers):
         ("partition", b"3"),
         ("offset", b"17"),
     ]
+
+
+def test_who_still_stands_by_former_rules_is_shown_by_them(scorer):
+    customers = scorer.store.customers
+    shown = dict(segment_documents(scorer.store, np.arange(2), 0))
+    scorer.store.former = Former(customers, scorer.store.entries, [Era.of(scorer.rules, 0)], None)
+    scorer.store.rules = Rules(load("classic-5"), best="low")
+    assert dict(segment_documents(scorer.store, np.arange(2), 0)) == shown

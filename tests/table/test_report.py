@@ -46,6 +46,16 @@ def test_a_report_is_read_as_it_was_written(partition, start, frames):
             assert plain(getattr(found, name)) == plain(getattr(written, name))
 
 
+def test_a_report_says_by_which_rules_it_was_made():
+    read = decode(encode(Report(3, None, (), "rules", again=True)))
+    assert (read.rules, read.again) == ("rules", True)
+
+
+def test_a_report_of_an_earlier_release_says_nothing_of_rules():
+    written = msgspec.msgpack.decode(encode(Report(3, 7, (), "rules", again=True)))
+    assert decode(msgspec.msgpack.encode(written[:4])) == Report(3, 7, ())
+
+
 def test_a_report_takes_eight_bytes_for_a_recency_that_nobody_shares():
     recency = of(list(range(10_000)), 10**6)
     rare = of([1] * 10_000, 10**6)
