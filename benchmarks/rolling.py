@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import subprocess
 import sys
 import threading
@@ -66,11 +67,15 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         feeder = _feeder(bench, options)
         stack.callback(harness.end, feeder)
         time.sleep(10)
-        steady = time.time(), time.time() + options.steady_seconds
+        processes = {"kafka": bench.services.kafka.pid, "feeder": feeder.pid, "reader": os.getpid()}
+        processes |= {f"worker {n}": worker.process.pid for n, worker in enumerate(workers, 1)}
+        begun, used = time.time(), {name: harness.cpu_seconds(pid) for name, pid in processes.items()}
         time.sleep(options.steady_seconds)
+        steady = begun, time.time()
+        cores = {n: (harness.cpu_seconds(p) - used[n]) / (steady[1] - begun) for n, p in processes.items()}
         restarts = [_exchange(worker, options) for worker in workers]
         moves = sum(worker.takeovers() - 1 for worker in workers)
-    return _found(reader, steady, restarts, moves)
+    return {"cores": cores} | _found(reader, steady, restarts, moves)
 
 
 def show(options: argparse.Namespace, results: dict[str, Any]) -> None:
@@ -85,6 +90,8 @@ def show(options: argparse.Namespace, results: dict[str, Any]) -> None:
     for name in ("steady", "between", "during"):
         p50, p99 = results["latency"][name]
         print(f"Order to transition, {name}: median {p50:.0f} ms, p99 {p99:.0f} ms.")
+    used = ", ".join(f"{name} {cores:.2f}" for name, cores in results["cores"].items())
+    print(f"Cores used while steady, of {os.cpu_count()}: {used}.")
     print(f"Takeovers beside those of the processes' starts: {results['moves']}.")
 
 

@@ -130,7 +130,7 @@ def create_app(settings: Settings) -> ScorerApp:
     app.health = HealthServer(settings, metrics, lambda: writer.member is not None)
     app.scorer_services = (
         app.health,
-        Background("transactions", transactions.start, transactions.stop),
+        Background("transactions", transactions.start, transactions.close),
         Background("cache", run=cache.run, stop=cache.close),
         follower,
         # Stopped when the writer has stopped: what it left is what is kept.

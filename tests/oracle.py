@@ -94,14 +94,14 @@ class Oracle:
         values = [known.profile.values(as_of, self.rules.window) for known in self.customers.values()]
         buyers = [value for value in values if value.frequency > 0]
         if not self.rules.all_fixed and len(buyers) < self.rules.min_customers:
-            return Version(number, as_of, len(buyers))
+            return Version(number, as_of, len(buyers), rules=self.rules.fingerprint())
         found = {
             name: self._cuts(sorted(getattr(value, name) for value in buyers))
             for name in ("recency", "frequency", "monetary")
             if buyers
         } | dict(self.rules.fixed)
         cuts = found["recency"], found["frequency"], found["monetary"]
-        return Version(number, as_of, len(buyers), cuts)
+        return Version(number, as_of, len(buyers), cuts, rules=self.rules.fingerprint())
 
     def _cuts(self, ascending: list[int]) -> CutPoints:
         """Recency included: a share of the youngest orders is the same share of the least ages."""
@@ -149,7 +149,7 @@ def replay(events: Iterable[OrderEvent], rules: Rules, interval: int) -> Replaye
     for event in events:
         if oracle is None:
             first = -(-event.at // interval) * interval
-            versions.append(Version(0, first - interval))
+            versions.append(Version(0, first - interval, rules=rules.fingerprint()))
             oracle = Oracle(rules, versions[0])
         clock = max(clock, event.at)
         # Others may still come at the time of an order, none at or before the time of a heartbeat.

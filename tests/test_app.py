@@ -48,9 +48,9 @@ def test_services_start_in_the_order_in_which_data_flows(app):
 
 
 def test_session_and_timeouts_are_those_of_the_settings(deployment):
-    kafka = deployment.settings.kafka.model_copy(update={"session_timeout_seconds": 3.0})
+    kafka = deployment.settings.kafka.model_copy(update={"session_timeout_seconds": 1.0})
     conf = create_app(deployment.settings.model_copy(update={"kafka": kafka})).conf
-    assert (conf.broker_session_timeout, conf.broker_heartbeat_interval) == (3.0, 0.75)
+    assert (conf.broker_session_timeout, conf.broker_heartbeat_interval) == (1.0, 0.25)
     assert conf.broker_request_timeout > conf.broker_session_timeout
 
 

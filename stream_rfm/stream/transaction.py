@@ -26,6 +26,8 @@ _BATCH_BYTES = 900_000
 # Beginning right behind the last transaction meets markers that are still being written: ask again soon.
 _RETRY_BACKOFF_MS = 10
 _GIVE_UP_SECONDS = 1.0
+# At the end of a worker: as long as a broker that is there may need to end what is open.
+_CLOSE_SECONDS = 5.0
 
 
 class NotCommittedError(Exception):
@@ -109,6 +111,8 @@ class Transactions:
         self._group = group
         self._id = transactional_id
         self._producer: FencedProducer | None = None
+        #: Whether the last transaction may still be open.
+        self._in_doubt = False
 
     async def start(self) -> None:
         """Make a producer; what an earlier one with the same name left open is aborted."""
@@ -128,12 +132,20 @@ class Transactions:
             await self.stop()
             right = ("WRITE", "TransactionalId", f"{self._group}-*")
             raise RightsError.of(self._kafka, [right]) from None
+        self._in_doubt = False
 
     async def stop(self) -> None:
         """Give the producer up; a transaction that is still open is aborted by the broker."""
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.give_up()
+
+    async def close(self) -> None:
+        """Stop for good; who reads behind a transaction that failed shall not wait until it has timed out."""
+        if self._in_doubt:
+            with suppress(KafkaError, RightsError, TimeoutError):
+                await asyncio.wait_for(self.renew(), _CLOSE_SECONDS)
+        await self.stop()
 
     async def renew(self) -> None:
         """Make the producer anew: after an error that leaves open what happened it is never used again."""
@@ -166,12 +178,14 @@ class Transactions:
         if producer is None:
             raise NotCommittedError(RuntimeError("the producer has been stopped"))
         producer.join(membership)
+        self._in_doubt = True
         await producer.begin_transaction()
         sent = await self._send(producer, work)
         offsets = {TopicPartition(*place): OffsetAndMetadata(at, "") for place, at in work.offsets.items()}
         await producer.send_offsets_to_transaction(offsets, self._group)
         written = await asyncio.gather(*(future for _, _, future in sent))
         await producer.commit_transaction()
+        self._in_doubt = False
         return {
             place: metadata.offset + count for (place, count, _), metadata in zip(sent, written, strict=True)
         }

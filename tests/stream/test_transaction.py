@@ -6,7 +6,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from members import committed, member_of, transactions_of, values_in, work_of
 
-from stream_rfm.stream.transaction import NotCommittedError, Work
+from stream_rfm.stream.offset_commit import Membership
+from stream_rfm.stream.transaction import NotCommittedError, Transactions, Work
 
 
 @pytest.fixture
@@ -110,3 +111,17 @@ async def test_refused_offsets_leave_no_error_behind_that_nobody_looked_at(decla
     del refused
     gc.collect()
     assert not [record for record in caplog.records if record.name == "asyncio"]
+
+
+async def test_who_closes_after_a_failure_leaves_nothing_open(declared):
+    settings = declared.settings
+    patient = settings.kafka.model_copy(update={"transaction_timeout_seconds": 60.0})
+    leaving = Transactions(patient, settings.app_id, f"{settings.app_id}-leaving")
+    await leaving.start()
+    with pytest.raises(NotCommittedError):
+        await leaving.commit(work_of(declared, b"never"), Membership(9, "nobody"))
+    await leaving.close()
+    async with transactions_of(declared) as staying, member_of(declared) as member:
+        await staying.commit(work_of(declared, b"after"), member.membership)
+    # What is behind an open transaction is not given to readers of committed records.
+    assert await values_in(declared, declared.topics.transitions.name) == [b"after"]
