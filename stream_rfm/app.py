@@ -49,6 +49,8 @@ _MAX_POLL_RECORDS = 8_000
 _FETCH_BYTES = 4 << 20
 # By its heartbeat a worker hears that partitions move: until then nobody takes them over.
 _HEARTBEAT_SECONDS = 0.5
+# After so long partitions that were added are seen, and end the worker; Kafka's default is five minutes.
+_METADATA_MS = 30_000
 
 
 class ScorerApp(faust.App):
@@ -182,6 +184,7 @@ def _faust_app(settings: Settings) -> ScorerApp:
         stream_recovery_delay=0,
         worker_redirect_stdouts=False,
         broker_max_poll_records=_MAX_POLL_RECORDS,
+        consumer_metadata_max_age_ms=_METADATA_MS,
         broker_session_timeout=kafka.session_timeout_seconds,
         broker_rebalance_timeout=kafka.session_timeout_seconds,
         broker_heartbeat_interval=min(_HEARTBEAT_SECONDS, kafka.session_timeout_seconds / 4),

@@ -18,6 +18,7 @@ from stream_rfm import logs
 from stream_rfm.app import create_app
 from stream_rfm.kafka.admin import KafkaUnavailableError, admin_client
 from stream_rfm.kafka.declare import declare
+from stream_rfm.kafka.group import check_group
 from stream_rfm.kafka.rights import check_rights
 from stream_rfm.serve.metrics import Metrics
 from stream_rfm.settings import Settings, SettingsError
@@ -125,6 +126,7 @@ def _prepare_topics(settings: Settings, metrics: Metrics) -> None:
         with attempt, admin_client(settings.kafka) as admin:
             declared = declare(settings, admin)
             check_rights(settings, admin)
+            check_group(settings, admin)
     for each in declared:
         if each.created:
             log.info("created a topic", extra={"topic": each.topic.name})

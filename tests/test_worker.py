@@ -6,7 +6,9 @@ import urllib.request
 
 import pytest
 from broker import Message, eventually, write
+from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.structs import OffsetAndMetadata
 from workers import Worker
 
 from stream_rfm.kafka.admin import admin_client
@@ -98,6 +100,21 @@ def test_state_in_another_currency_is_refused(deployment, tmp_path, monkeypatch)
     with Worker(tmp_path / "other", {"STREAM_RFM_CURRENCY": "USD"}) as worker:
         assert worker.process.wait(30) == 2
         assert worker.said.splitlines()[-1].startswith("The state is in EUR and STREAM_RFM_CURRENCY is USD")
+
+
+def test_group_that_counts_other_orders_is_refused(deployment, tmp_path):
+    declare(deployment.settings)
+    group, servers = deployment.settings.app_id, deployment.servers
+    with KafkaConsumer(bootstrap_servers=servers, group_id=group, enable_auto_commit=False) as consumer:
+        ours = TopicPartition(deployment.topics.orders.name, 0)
+        consumer.assign([ours])
+        consumer.commit({ours: OffsetAndMetadata(0, "", -1)})
+    with Worker(tmp_path / "other", {"STREAM_RFM_TOPICS__PREFIX": "b."}) as worker:
+        assert worker.process.wait(30) == 2
+        sentence = worker.said.splitlines()[-1]
+    assert sentence.startswith(f"The consumer group {group} has read topic {ours.topic}, ")
+    assert "STREAM_RFM_APP_ID" in sentence
+    assert sentence.endswith(f"--group {group} --delete-offsets --topic {ours.topic}`.")
 
 
 def test_version_of_a_newer_release_ends_it(deployment, tmp_path):

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from stream_rfm.kafka.admin import admin_client, partitions_of
 from stream_rfm.kafka.topics import Topics
 from stream_rfm.model.rules import Rules
 from stream_rfm.serve.cache import SegmentCache
 from stream_rfm.serve.metrics import Metrics
 from stream_rfm.serve.redis_calls import Held
-from stream_rfm.settings import Settings
+from stream_rfm.settings import Settings, variable
 from stream_rfm.stream.changelog import Changelog
 from stream_rfm.stream.committed import stable_offsets
 from stream_rfm.stream.edges import edges
@@ -76,10 +77,14 @@ class Takeover:
             lanes: the lanes there are; changed in place.
             wanted: the partitions assigned.
             merge: whether this worker is the one to make versions.
+
+        Raises:
+            ChangelogError: the state does not go with the topics that are there.
         """
         started = time.monotonic()
         for number in set(lanes) - wanted:
             self._let_go(lanes, number)
+        await asyncio.to_thread(self._check_partitions)
         places = [(self._topics.orders.name, number) for number in sorted(wanted)]
         places.append((self._topics.summaries.name, 0))
         committed = await asyncio.to_thread(stable_offsets, self._kafka, self._group, places)
@@ -111,6 +116,18 @@ class Takeover:
             seconds = time.monotonic() - started
             self._metrics.recovery_seconds.observe(seconds)
             log.info("took partitions over", extra={"partitions": missing, "seconds": round(seconds, 3)})
+
+    def _check_partitions(self) -> None:
+        """See whether customers are still in the partitions that their state is in."""
+        orders = self._topics.orders
+        with admin_client(self._kafka) as admin:
+            found = partitions_of(admin, orders.name)
+        if found != orders.partitions:
+            raise ChangelogError(
+                f"Topic {orders.name} has {found or 'no'} partitions by now, not {orders.partitions}, and "
+                f"customers would be in other ones than their state: to start anew, choose another "
+                f"{variable('app_id')} and {variable('topics.prefix')}."
+            )
 
     def let_go(self, lanes: dict[int, Lane], numbers: Iterable[int]) -> None:
         """Forget the state of some partitions."""

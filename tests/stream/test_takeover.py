@@ -123,3 +123,13 @@ async def test_record_of_a_customer_is_no_reason_to_name_one(declared, member, c
             await parts.count(member, 0, order(0, "kunde-1"), Record(1, b"kunde-2", b"{"))
             await parts.take_over(member, 0)
     assert "kunde" not in caplog.text
+
+
+async def test_partitions_that_were_added_meanwhile_end_it(declared, member):
+    async with parts_of(declared.settings) as parts:
+        await parts.take_over(member, 0, 1, 2)
+        orders = declared.topics.orders.name
+        with admin_client(declared.settings.kafka) as admin:
+            admin.create_partitions({orders: 4})
+        with pytest.raises(ChangelogError, match=rf"{orders} has 4 partitions by now, not 3, .*APP_ID"):
+            await parts.take_over(member, 0, 1, 2)
