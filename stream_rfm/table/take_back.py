@@ -83,10 +83,10 @@ def cancel(store: Store, row: int, order: Hashes, at: int, since: Ints, leaving:
         return None
     taken = np.concatenate([purchase[purchase >= 0], entries.refunds(order, rows, since)])
     taken = taken[(entries.flags[taken] & CANCELLED) == 0]
-    inside = taken[((entries.flags[taken] & INSIDE) != 0) & ~np.isin(taken, leaving)]
-    is_order = entries.kind == Kind.ORDER
-    customers.lifetime_orders[row] -= int(is_order[taken].sum())
-    customers.lifetime_monetary[row] -= int(entries.amount[taken].sum())
+    inside = ((entries.flags[taken] & INSIDE) != 0) & ~np.isin(taken, leaving)
+    is_order, amount = entries.kind[taken] == Kind.ORDER, entries.amount[taken]
+    customers.lifetime_orders[row] -= int(is_order.sum())
+    customers.lifetime_monetary[row] -= int(amount.sum())
     entries.leave(taken, cancelled=True)
     # Remembered for recovery; findable only while its order is still to come.
     flags = np.array([SUPERSEDED if known else 0], np.uint8)
@@ -97,7 +97,7 @@ def cancel(store: Store, row: int, order: Hashes, at: int, since: Ints, leaving:
     was_last = known and entries.at[purchase[0]] == customers.last[row]
     return Taken(
         orders=np.array([is_order[inside].sum()]),
-        money=np.array([entries.amount[inside].sum()]),
+        money=np.array([amount[inside].sum()]),
         last=np.array([last_purchase(store, row) if was_last else customers.last[row]]),
     )
 
