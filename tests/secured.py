@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from broker import eventually
 from kafka import KafkaAdminClient
 from kafka.admin import (
     ACL,
+    ACLFilter,
     ACLOperation,
     ACLPermissionType,
     ACLResourcePatternType,
     ResourcePattern,
+    ResourcePatternFilter,
     ResourceType,
 )
 
@@ -59,12 +62,25 @@ class SecuredBroker(KafkaBroker):
     def grant(self, grants: Iterable[Grant]) -> None:
         """Let the user do something."""
         with KafkaAdminClient(bootstrap_servers=self.bootstrap_servers) as admin:
-            admin.create_acls([_acl(*grant) for grant in grants])
+            acls = [_acl(*grant) for grant in grants]
+            admin.create_acls(acls)
+            assert eventually(lambda: set(acls) <= _known(admin))
 
     def revoke(self, grants: Iterable[Grant]) -> None:
         """Let the user do something no more."""
         with KafkaAdminClient(bootstrap_servers=self.bootstrap_servers) as admin:
-            admin.delete_acls([_acl(*grant) for grant in grants])
+            acls = [_acl(*grant) for grant in grants]
+            admin.delete_acls(acls)
+            assert eventually(lambda: not set(acls) & _known(admin))
+
+
+def _known(admin: KafkaAdminClient) -> set[ACL]:
+    """What the broker goes by: it takes a moment until that is what it was told."""
+    anything = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
+    found, _ = admin.describe_acls(
+        ACLFilter(f"User:{USER}", None, ACLOperation.ANY, ACLPermissionType.ANY, anything)
+    )
+    return set(found)
 
 
 def _acl(operation: ACLOperation, kind: ResourceType, name: str) -> ACL:
