@@ -22,11 +22,13 @@ import plan
 import scene
 import seeds
 import stream_subject
+from broker import eventually
 from options import Options
 from stage import Stage
 
 from stream_rfm.local.training import train
 
+_BEGIN_SECONDS = 60.0
 _FEED_SECONDS = 300.0
 
 
@@ -50,7 +52,8 @@ def run(chosen: Options) -> dict[str, Any]:
     """Let everything go wrong; returns what was counted, and what was found wrong in the end."""
     with scene.opened(chosen) as around:
         subject = (naive_subject if chosen.subject == "naive" else stream_subject).Subject(around)
-        stage = Stage(chosen.folder, subject.hire, around.surroundings(subject.group), chosen.workers)
+        surroundings = around.surroundings(subject.group)
+        stage = Stage(chosen.folder, subject.hire, surroundings, chosen.workers)
         result: dict[str, Any] = {
             "seed": chosen.seed,
             "subject": chosen.subject,
@@ -59,6 +62,8 @@ def run(chosen: Options) -> dict[str, Any]:
             "seconds": chosen.seconds,
         }
         try:
+            # The first faults, too, hit workers that have begun.
+            eventually(lambda: surroundings.coordinator() is not None, _BEGIN_SECONDS)
             with around.feeding() as feed:
                 stage.play(plan.plan(chosen.seed, chosen.seconds, chosen.workers, scene.SESSION_SECONDS))
                 work_left = feed.poll() is None

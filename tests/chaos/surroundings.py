@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from coordinator import coordinator_of
@@ -50,6 +51,13 @@ class Surroundings:
         act: Callable[[Fault], Remedy | None] = getattr(self, f"_{fault.kind.name.lower()}")
         return act(fault)
 
+    def coordinator(self) -> KafkaBroker | None:
+        """The broker that coordinates the group; none before anybody has asked for it."""
+        for asked in self.brokers:
+            with suppress(OSError):
+                return self.brokers[coordinator_of(asked.ports[0], self.group) - 1]
+        return None
+
     def _one(self, fault: Fault) -> KafkaBroker:
         return self.brokers[fault.worker % len(self.brokers)]
 
@@ -68,15 +76,11 @@ class Surroundings:
         return broker.resume
 
     def _coordinator_kill(self, _: Fault) -> Remedy | None:
-        for asked in self.brokers:
-            try:
-                number = coordinator_of(asked.ports[0], self.group)
-            except OSError:
-                continue
-            broker = self.brokers[number - 1]
-            broker.kill()
-            return broker.start
-        return None
+        broker = self.coordinator()
+        if broker is None:
+            return None
+        broker.kill()
+        return broker.start
 
     def _redis_kill(self, _: Fault) -> Remedy:
         self.valkey.kill()
