@@ -62,13 +62,6 @@ def changed(raw: bytes, **fields: object) -> bytes:
     return b"".join(encode(msgspec.structs.replace(head, **fields), snapshot))
 
 
-def with_another_clock(raw: bytes) -> bytes:
-    head, snapshot = decode(raw)
-    marker = msgspec.msgpack.decode(snapshot.marker)
-    other = replace(snapshot, marker=msgspec.msgpack.encode([marker[0], "others", *marker[2:]]))
-    return b"".join(encode(head, other))
-
-
 def with_a_hole(raw: bytes) -> bytes:
     head, snapshot = decode(raw)
     entries = {name: values[:-1] for name, values in snapshot.entries.items()}
@@ -92,7 +85,6 @@ def flipped(raw: bytes) -> bytes:
         ("foreign", lambda raw: changed(raw, app_id="other")),
         ("foreign", lambda raw: changed(raw, topic_id="another")),
         ("foreign", lambda raw: changed(raw, partition=1)),
-        ("unfit", with_another_clock),
         ("old", lambda raw: changed(raw, settled_at=decode(raw)[0].settled_at - 13 * HOUR)),
         ("old", lambda raw: changed(raw, settled_at=decode(raw)[0].settled_at + HOUR)),
         ("ahead", lambda raw: changed(raw, offset=10**6)),

@@ -75,7 +75,7 @@ class TestByTheTimeOfEvents:
 
     @pytest.mark.parametrize("partitions", [1, 3])
     def test_a_crash_after_any_commit_changes_nothing(self, partitions):
-        numbers = [(place * 2_654_435_761) % 2**40 for place in range(60)]
+        numbers = [(place * 2_654_435_761) % 2**40 for place in range(40)]
         history = ended(decoded(numbers, customers=7), DAY)
         cluster = Cluster(history, EVERY[0], DAY, partitions)
         for place in range(partitions * 12):
