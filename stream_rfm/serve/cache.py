@@ -2,10 +2,8 @@
 
 Redis is a cache. Rows wait as marks, not as values, so that an outage costs no memory; what a mark stands
 for is read when it is sent, after the commit that it belongs to. Behind the rows of a partition goes its
-watermark: how far the changelog had been written when they were taken. After a restart only what is younger
-than the watermark is sent again. If it is not there, or not as we left it (a new Redis, a wiped one,
-a replica that had missed something), all is. Samples find what else is wrong
-(``docs/decisions/0010-redis-cache.md``).
+watermark: after a restart only what is younger is sent again. If Redis does not have what was left there,
+all is; samples find what else is wrong (``docs/decisions/0010-redis-cache.md``).
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ from redis.exceptions import RedisError
 from stream_rfm.model.arrays import Ints
 from stream_rfm.serve.marks import Documents, Marks, Send, Watermark
 from stream_rfm.serve.metrics import Metrics
-from stream_rfm.serve.redis_calls import Held, RedisCalls, held_by
+from stream_rfm.serve.redis_calls import Held, RedisCalls, end_if_cancelled, held_by
 from stream_rfm.serve.sampling import Sample, sample_of
 from stream_rfm.settings import RedisSettings
 
@@ -55,8 +53,8 @@ class SegmentCache:
         """Prepare to write.
 
         Args:
-            app_id: the deployment whose customers these are.
             settings: where Redis is, how long to wait for it, and how often to take samples.
+            app_id: the deployment whose customers these are.
             metrics: where to count.
             on_room: called when there is room for :meth:`collect` again.
         """
@@ -193,7 +191,8 @@ class SegmentCache:
     def _collect_sample(self, turns: list[tuple[int, Marks]]) -> None:
         """Take a sample of one partition; it waits behind the calls that make it true."""
         known = [turn for turn in turns if turn[1].written]
-        if known and self._has_room:
+        # One at a time: a second would find again what the first has found.
+        if known and self._has_room and not any(isinstance(send, Sample) for send in self._sends):
             self._sends.append(sample_of(*known[self._random.integers(len(known))], self._random))
             self._arrived.set()
 
@@ -292,6 +291,8 @@ class SegmentCache:
             if self._failures == 1:
                 log.warning("redis is away; scoring goes on", extra={"error": type(error).__name__})
             return False
+        finally:
+            end_if_cancelled()
         if self._failures:
             log.info("redis is back", extra={"failed_attempts": self._failures})
         self._failures = 0

@@ -8,6 +8,7 @@ partition; and a call of the last owner that was under way for too long.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,6 +119,17 @@ class RedisCalls:
     async def close(self) -> None:
         """Close the connections."""
         await self._redis.aclose()
+
+
+def end_if_cancelled() -> None:
+    """Be cancelled after all: a call that is cancelled while it fails may only say that it failed.
+
+    Raises:
+        CancelledError: this task was cancelled.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def held_by(value: bytes) -> Held:

@@ -1,12 +1,14 @@
 """Calls on a real Valkey: one is made in the place that it was meant for, or not at all."""
 
+import asyncio
+
 import msgpack
 import pytest
 from redis import Redis
 
 from stream_rfm.local.valkey import ValkeyServer
 from stream_rfm.serve.marks import Send, Watermark
-from stream_rfm.serve.redis_calls import Held, RedisCalls, held_by
+from stream_rfm.serve.redis_calls import Held, RedisCalls, end_if_cancelled, held_by
 from stream_rfm.settings import RedisSettings
 
 WATERMARK = Watermark(as_of=1, committed_at=2, quantiles_version=3, offset=44, app_id="shop")
@@ -113,3 +115,18 @@ def test_what_another_release_wrote_is_a_base_only_with_the_same_schema():
     del said["schema"]
     first = msgpack.packb(said)
     assert held_by(first) == Held(first, WATERMARK)
+
+
+async def test_who_was_cancelled_in_a_call_that_says_nothing_of_it_ends_all_the_same():
+    async def swallowing():
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            end_if_cancelled()
+
+    end_if_cancelled()
+    task = asyncio.create_task(swallowing())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
