@@ -24,6 +24,8 @@ class _Known:
     place: int
     start: int | None = None
     frames: dict[int, Summary] = field(default_factory=dict)
+    #: The version that its customers were scored with.
+    after: int = 0
     #: Its customers, where they have to be scored again since rules changed.
     again: Summary | None = None
 
@@ -61,7 +63,7 @@ class Merger:
         known.start = report.start if known.start is None else known.start
         if not self._clock.waits:
             # Also where its version is there already: it is how the partition last was.
-            known.frames, known.place = dict(report.frames), place
+            known.frames, known.place, known.after = dict(report.frames), place, report.after
             known.again = report.frames[-1][1] if report.again else None
             return
         if report.again:
@@ -144,7 +146,9 @@ class Merger:
             return None
         if not (complete and min(newest.values()) >= as_of) and now < as_of + _GRACE:
             return None
-        number = 1 if self._last is None else self._last.number + 1
+        # Versions are only kept for so long, and partitions go by numbers that grow.
+        last = 0 if self._last is None else self._last.number
+        number = 1 + max(last, *(known.after for known in self._known.values()))
         made = self._made(number, as_of, [self._known[p].frames[at] for p, at in newest.items()])
         early = as_of % self._clock.interval and not any(known.again for known in self._known.values())
         if made.cuts is None and (not complete or early):

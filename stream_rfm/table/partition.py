@@ -231,7 +231,8 @@ class Partition:
             return None
         self._reported = instants[-1]
         frames = tuple((as_of, summary(self.store, as_of)) for as_of in instants)
-        return Report(self.number, None, frames, self._rules, again=self._held is not None)
+        after = self.version.number if self.version else 0
+        return Report(self.number, None, frames, self._rules, again=self._held is not None, after=after)
 
     def _is_ours(self, version: Version) -> bool:
         """Whether a version was made by our rules; one that does not say so is, unless rules changed."""

@@ -22,6 +22,7 @@ class Report:
         rules: the fingerprint of the rules that they were made by; empty where an earlier release made them.
         again: whether customers have to be scored again since rules changed; with the event clock the instant
             is then that of the last version.
+        after: the number of the version that they were scored with; 0 before the first.
     """
 
     partition: int
@@ -29,6 +30,7 @@ class Report:
     frames: tuple[tuple[int, Summary], ...]
     rules: str = ""
     again: bool = False
+    after: int = 0
 
 
 class _DistributionValue(msgspec.Struct, array_like=True):
@@ -52,6 +54,7 @@ class _ReportValue(msgspec.Struct, array_like=True):
     frames: list[_FrameValue]
     rules: str = ""
     again: bool = False
+    after: int = 0
 
 
 _SCHEMA = 1
@@ -65,7 +68,9 @@ def encode(report: Report) -> bytes:
         for as_of, s in report.frames
     ]
     return msgspec.msgpack.encode(
-        _ReportValue(_SCHEMA, report.partition, report.start, frames, report.rules, report.again)
+        _ReportValue(
+            _SCHEMA, report.partition, report.start, frames, report.rules, report.again, report.after
+        )
     )
 
 
@@ -82,7 +87,7 @@ def decode(value: bytes) -> Report:
         (frame.as_of, Summary(*map(_distribution, (frame.recency, frame.frequency, frame.monetary))))
         for frame in said.frames
     )
-    return Report(said.partition, said.start, frames, said.rules, said.again)
+    return Report(said.partition, said.start, frames, said.rules, said.again, said.after)
 
 
 def _value(of: Distribution) -> _DistributionValue:

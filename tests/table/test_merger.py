@@ -220,6 +220,10 @@ class TestByTheWallClock:
         other.offer(ticked(0, 2, people=3), 2)
         assert minutes(other, 2 + 5 / 60) == [(8, 2, 8)]
 
+    def test_numbers_go_on_where_all_versions_are_too_old_to_be_kept(self):
+        merger = by_wall(replace(ticked(0, 1), after=41), replace(ticked(1, 1), after=42))
+        assert minutes(merger, 1) == [(43, 1, 2)]
+
 
 def ruled(report: Report, rules: str, *, again: bool = False) -> Report:
     return replace(report, rules=rules, again=again)

@@ -46,13 +46,13 @@ def test_a_report_is_read_as_it_was_written(partition, start, frames):
             assert plain(getattr(found, name)) == plain(getattr(written, name))
 
 
-def test_a_report_says_by_which_rules_it_was_made():
-    read = decode(encode(Report(3, None, (), "rules", again=True)))
-    assert (read.rules, read.again) == ("rules", True)
+def test_a_report_says_by_which_rules_it_was_made_and_behind_which_version():
+    read = decode(encode(Report(3, None, (), "rules", again=True, after=7)))
+    assert (read.rules, read.again, read.after) == ("rules", True, 7)
 
 
 def test_a_report_of_an_earlier_release_says_nothing_of_rules():
-    written = msgspec.msgpack.decode(encode(Report(3, 7, (), "rules", again=True)))
+    written = msgspec.msgpack.decode(encode(Report(3, 7, (), "rules", again=True, after=9)))
     assert decode(msgspec.msgpack.encode(written[:4])) == Report(3, 7, ())
 
 

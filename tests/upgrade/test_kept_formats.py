@@ -14,7 +14,7 @@ from stream_rfm.client.transition import read as read_transition
 from stream_rfm.configured import clock_of, rules_of
 from stream_rfm.model import instant, version
 from stream_rfm.offline import segments_file
-from stream_rfm.serve.marks import held_by
+from stream_rfm.serve.redis_calls import held_by
 from stream_rfm.settings import load
 from stream_rfm.table import report
 from stream_rfm.table.partition import Partition
@@ -95,7 +95,7 @@ def test_versions_and_reports_are_read(state):
 
 
 def test_cache_is_read_by_workers_and_by_clients(state, services):
-    marks = [held_by(state.redis[b"rfm:partition:%d" % number]) for number in PARTITIONS]
+    marks = [held_by(state.redis[b"rfm:partition:%d" % number]).watermark for number in PARTITIONS]
     assert {held.app_id for held in marks} == {SETTINGS["STREAM_RFM_APP_ID"]}
     assert all(held.offset > 0 for held in marks)
     with Redis.from_url(services.redis_url) as redis:
