@@ -12,7 +12,8 @@ import threading
 import time
 
 import faust
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_never, wait_exponential
+from kafka.errors import KafkaError
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_never, wait_exponential
 
 from stream_rfm import logs
 from stream_rfm.app import create_app
@@ -118,7 +119,7 @@ def run(settings: Settings) -> None:
 def _prepare_topics(settings: Settings, metrics: Metrics) -> None:
     """Wait until Kafka answers, then create what is missing, and see whether all may be used."""
     for attempt in Retrying(
-        retry=retry_if_exception_type(KafkaUnavailableError),
+        retry=retry_if_exception(_passes),
         wait=wait_exponential(multiplier=0.5, max=_LONGEST_PAUSE),
         stop=stop_never,
         before_sleep=_say_waiting,
@@ -138,6 +139,13 @@ def _prepare_topics(settings: Settings, metrics: Metrics) -> None:
         metrics.topic_differences.labels(each.topic.name).set(len(each.differences))
         if each.refusal:
             raise SettingsError(each.refusal)
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether Kafka is away for now: from the start on, or since it has begun to answer."""
+    return isinstance(error, KafkaUnavailableError) or (
+        isinstance(error, KafkaError) and bool(error.retriable)
+    )
 
 
 def _say_waiting(state: RetryCallState) -> None:

@@ -8,11 +8,13 @@ import pytest
 from broker import Message, eventually, write
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import KafkaConnectionError, KafkaTimeoutError, SaslAuthenticationFailedError
 from kafka.structs import OffsetAndMetadata
 from workers import Worker
 
-from stream_rfm.kafka.admin import admin_client
-from stream_rfm.kafka.declare import declare
+from stream_rfm.kafka.admin import KafkaUnavailableError, admin_client
+from stream_rfm.kafka.declare import TopicsError, declare
+from stream_rfm.worker import _passes
 
 
 def refusal(tmp_path, environment):
@@ -143,3 +145,13 @@ def test_where_it_is_can_be_seen_without_any_value(deployment, tmp_path):
             assert answer.status == 200
         assert worker.end() == 0
         assert secret not in worker.said
+
+
+@pytest.mark.parametrize("error", [KafkaUnavailableError(), KafkaConnectionError(), KafkaTimeoutError()])
+def test_a_start_waits_for_kafka_that_is_away_or_goes_away_meanwhile(error):
+    assert _passes(error)
+
+
+@pytest.mark.parametrize("error", [TopicsError(), SaslAuthenticationFailedError(), ValueError()])
+def test_a_start_does_not_wait_for_what_does_not_pass(error):
+    assert not _passes(error)
