@@ -84,6 +84,8 @@ class Scene:
             # Hardly any time between two transactions, so that faults hit them.
             "COMMIT_MS": 1,
             "METRICS_PORT": 0,
+            # Ending in the middle of a fault takes until that is over.
+            "SHUTDOWN_SECONDS": 90,
             "DATA_DIR": self.options.folder / "state",
             "SNAPSHOT_SECONDS": 5,
         }

@@ -17,7 +17,8 @@ from workers import Worker
 
 _POLL_SECONDS = 0.05
 # SIGTERM has to end a worker in good order; in the middle of a fault that may take its time.
-_TERM_SECONDS = 60.0
+_TERM_SECONDS = 120.0
+_LOOK_SECONDS = 0.5
 
 #: Starts a worker whose logs go to a folder, in a slot; the slot behind the last is for guests.
 Hire = Callable[[int, Path], Worker]
@@ -113,6 +114,20 @@ class Stage:
             return None
         return worker
 
+    def _leaving(self, worker: Worker, then: Remedy) -> Remedy:
+        """Tell a worker to end; what is returned waits for it, and lets other faults pass meanwhile."""
+        worker.tell(signal.SIGTERM)
+        give_up = time.monotonic() + _TERM_SECONDS
+
+        def look() -> None:
+            if worker.running and time.monotonic() < give_up:
+                self._at(self._now + _LOOK_SECONDS, look)
+                return
+            self._ended(worker)
+            then()
+
+        return look
+
     def _ended(self, worker: Worker) -> None:
         try:
             code = worker.end(_TERM_SECONDS)
@@ -144,8 +159,7 @@ class Stage:
         if (hit := self._next(fault)) is None:
             return None
         slot, worker = hit
-        self._ended(worker)
-        return lambda: self._fill(slot)
+        return self._leaving(worker, lambda: self._fill(slot))
 
     def _zombie(self, fault: Fault) -> Remedy | None:
         if (hit := self._next(fault)) is None:
@@ -163,4 +177,8 @@ class Stage:
 
     def _join(self, _: Fault) -> Remedy:
         guest = self._hired(len(self._slots))
-        return lambda: self._ended(guest)
+
+        def leave() -> None:
+            self._leaving(guest, lambda: None)()
+
+        return leave
