@@ -137,5 +137,5 @@ def _duration(dice: random.Random, kind: Kind, session_seconds: float) -> float:
         return dice.uniform(3, 10)
     if kind in {Kind.DISK_FULL, Kind.DISK_SLOW}:
         # Snapshots are due only now and then.
-        return dice.uniform(8, 16)
+        return dice.uniform(15, 30)
     return dice.uniform(0, 3)
