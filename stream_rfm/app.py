@@ -228,6 +228,7 @@ def _wire_faust(app: ScorerApp, topics: Topics, takeover: Takeover, transactions
     @app.on_partitions_revoked.connect
     async def revoked(*_: Any, **__: Any) -> None:
         # What is in flight is committed under the old generation; nothing new begins.
+        recovery.interrupt()
         await writer.finish()
 
 

@@ -73,9 +73,10 @@ class SegmentCache:
         self._sample_seconds = settings.sample_seconds
         self._random = np.random.default_rng()
 
-    async def held(self, partition: int) -> Held | None:
-        """What Redis says that it holds of a partition, if it says so."""
-        return await self._calls.held(partition)
+    async def held(self, partitions: list[int]) -> dict[int, Held]:
+        """What Redis says that it holds of partitions, where it says so, and does so soon."""
+        # Where it is away it says nothing, and orders do not wait until that is certain.
+        return {} if self._failures else await self._calls.held(partitions)
 
     def adopt(
         self,

@@ -22,6 +22,8 @@ from stream_rfm.serve.marks import SCHEMA, Send, Watermark
 from stream_rfm.settings import RedisSettings
 
 _PARTITION_KEY = b"rfm:partition:"
+# How long partitions that are taken over may wait for Redis, seconds: it only saves writing all of it again.
+_HELD_SECONDS = 0.5
 
 # KEYS: a partition, and customers of it. ARGV: the partition's new stamp; the one that must be there, or
 # nothing where any may be; 1 where another deployment's values are replaced; the customers' values, empty for
@@ -104,13 +106,16 @@ class RedisCalls:
         """The stamps of partitions."""
         return await self._many([_key(number) for number in partitions])
 
-    async def held(self, partition: int) -> Held | None:
-        """What Redis says that it holds of a partition, if it says so."""
+    async def held(self, partitions: list[int]) -> dict[int, Held]:
+        """What Redis says that it holds of partitions; nothing where it does not say so at once."""
+        if not partitions:
+            return {}
         try:
-            value: Any = await self._redis.get(_key(partition))
-        except (RedisError, OSError):
-            return None
-        return None if value is None else held_by(value)
+            async with asyncio.timeout(_HELD_SECONDS):
+                stamps = await self.stamps(partitions)
+        except (RedisError, OSError):  # TimeoutError is one, too
+            return {}
+        return {n: held_by(stamp) for n, stamp in zip(partitions, stamps, strict=True) if stamp is not None}
 
     async def _many(self, keys: list[bytes]) -> list[bytes | None]:
         values: list[Any] = await self._redis.mget(keys)

@@ -34,6 +34,14 @@ class StateRecovery(Recovery):
 
     _reload = False
 
+    def __init__(self, app: Any, tables: TableManager, **service: Any) -> None:
+        super().__init__(app, tables, **service)
+        self._revoked = asyncio.Event()
+
+    def interrupt(self) -> None:
+        """Take nothing over any longer: partitions move again, and the group waits for this worker."""
+        self._revoked.set()
+
     def reload(self) -> None:
         """Read the state of every partition back: what is in memory is not what the log says."""
         self._reload = True
@@ -70,6 +78,7 @@ class StateRecovery(Recovery):
     async def _recover(self, generation: int) -> None:
         self._set_recovery_started()
         self._hold_flow()
+        self._revoked.clear()
         assigned: set[TP] = self.app.consumer.assignment()
         wanted = {place.partition for place in assigned if place.topic == self.orders_topic}
         merge = any(place.topic == self.summaries_topic for place in assigned)
@@ -89,6 +98,21 @@ class StateRecovery(Recovery):
         self._set_recovery_ended()
         await self._resume_streams(generation_id=generation)
         self.writer.wake()
+
+    async def _wait(self, coro: Any, timeout: Any = None) -> None:  # noqa: ASYNC109 - Faust's name
+        """Wait for something unless partitions move meanwhile; then it is cancelled.
+
+        Raises:
+            RebalanceAgain: they do. Faust's own hears of it when they have been assigned, and until then the
+                whole group would stand still for as long as this takeover takes.
+            ServiceStopped: the worker ends.
+        """
+        moves: tuple[Any, ...] = self.signal_recovery_start, self._revoked
+        ended = await self.wait_first(coro, *moves, timeout=timeout)
+        if ended.stopped:
+            raise ServiceStopped
+        if any(event.is_set() for event in moves):
+            raise RebalanceAgain
 
     def _hold_flow(self) -> None:
         """Let nothing through that was fetched before; it is fetched again from where the state ends."""

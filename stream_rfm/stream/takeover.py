@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,6 +37,23 @@ log = logging.getLogger(__name__)
 
 # State of so many partitions is read at once: more would only wait for the same core.
 _AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Restored:
+    """A lane with its state back.
+
+    Attributes:
+        lane: the lane.
+        restore: what it was made of.
+        held: what Redis says that it holds of it, where that can be relied on.
+        replaces: whether what Redis holds is of another changelog.
+    """
+
+    lane: Lane
+    restore: Restore
+    held: Held | None
+    replaces: bool
 
 
 class Takeover:
@@ -101,21 +119,36 @@ class Takeover:
             if not self._still_ours(lanes[number], committed, ends[number]):
                 self._let_go(lanes, number)
         missing = sorted(wanted - set(lanes))
-        if missing and self._snapshots is not None:
-            await self._snapshots.identify()
-        bounds = await self._bounds(missing, committed)
-        for start in range(0, len(missing), _AT_ONCE):
-            group = missing[start : start + _AT_ONCE]
-            restored = await asyncio.gather(
-                *(self._restored(number, firsts[number], ends[number], bounds[number]) for number in group)
-            )
-            lanes.update({lane.number: lane for lane in restored})
+        if missing:
+            await self._read_back(lanes, missing, committed, firsts, ends)
         for number in wanted:
             lanes[number].settled_at = asked_at
         if missing:
             seconds = time.monotonic() - started
             self._metrics.recovery_seconds.observe(seconds)
             log.info("took partitions over", extra={"partitions": missing, "seconds": round(seconds, 3)})
+
+    async def _read_back(
+        self,
+        lanes: dict[int, Lane],
+        numbers: list[int],
+        committed: Mapping[tuple[str, int], int],
+        firsts: Mapping[int, int],
+        ends: Mapping[int, int],
+    ) -> None:
+        """Make lanes of partitions, some at a time."""
+        if self._snapshots is not None:
+            await self._snapshots.identify()
+        bounds, held = await asyncio.gather(self._bounds(numbers, committed), self._cache.held(numbers))
+        for start in range(0, len(numbers), _AT_ONCE):
+            group = numbers[start : start + _AT_ONCE]
+            restored = await asyncio.gather(
+                *(self._restored(n, firsts[n], ends[n], bounds[n], held.get(n)) for n in group)
+            )
+            # Nothing is waited for in between: a takeover that is interrupted leaves what it has whole.
+            for each in restored:
+                self._adopt(each)
+                lanes[each.lane.number] = each.lane
 
     def _check_partitions(self) -> None:
         """See whether customers are still in the partitions that their state is in."""
@@ -150,8 +183,9 @@ class Takeover:
         firsts, ends = await edges(self._kafka, topic, numbers)
         return {n: Bounds(firsts[n], ends[n], committed.get((topic, n))) for n in numbers}
 
-    async def _restored(self, number: int, first: int, end: int, bounds: Bounds) -> Lane:
-        held = await self._cache.held(number)
+    async def _restored(
+        self, number: int, first: int, end: int, bounds: Bounds, held: Held | None
+    ) -> _Restored:
         # What Redis says of another changelog, or of a longer one, is nothing to go on from, and with offset
         # 0 it says that it was being written anew.
         said = held.watermark if held else None
@@ -174,10 +208,9 @@ class Takeover:
                 "rules changed; customers are scored again, and orders wait for it",
                 extra={"partition": number, "rules": self._rules.fingerprint()},
             )
-        self._adopt(partition, restore, relied, replaces=held is not None and not ours)
         lane = Lane(partition, self._versions)
         lane.changelog_end = end
-        return lane
+        return _Restored(lane, restore, relied, replaces=held is not None and not ours)
 
     async def _state(
         self, number: int, first: int, end: int, recent_from: int | None
@@ -205,10 +238,11 @@ class Takeover:
         partition = await asyncio.to_thread(Partition.restored, number, self._rules, self._clock, restore)
         return partition, restore
 
-    def _adopt(self, partition: Partition, restore: Restore, held: Held | None, *, replaces: bool) -> None:
+    def _adopt(self, restored: _Restored) -> None:
+        partition, held = restored.lane.partition, restored.held
         store, number = partition.store, partition.number
         customers = store.customers
-        ids = list(restore.recent)
+        ids = list(restored.restore.recent)
         rows = customers.find_ids(ids)
         erased = [customer for customer, row in zip(ids, rows.tolist(), strict=True) if row < 0]
         self._cache.adopt(
@@ -218,5 +252,5 @@ class Takeover:
             rows[rows >= 0] if held else np.arange(customers.count),
             erased,
             held,
-            replaces=replaces,
+            replaces=restored.replaces,
         )

@@ -166,6 +166,8 @@ class Writer(Service):
 
     async def finish(self) -> None:
         """Let the transaction in flight end, and begin no other."""
+        if self.member is not None and self.lock.locked():
+            log.info("partitions move while a transaction is in flight")
         async with self.lock:
             self.member = None
 

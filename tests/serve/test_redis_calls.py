@@ -81,7 +81,7 @@ async def test_what_cannot_be_read_is_overwritten(calls, redis, value):
 async def test_what_is_of_another_type_is_overwritten(calls, redis):
     redis.rpush(KEY, "x")
     redis.rpush("rfm:partition:1", "x")
-    assert await calls.held(1) is None
+    assert await calls.held([1]) == {}
     assert await calls.write(send(b"a", 3), b"")
     assert revision(redis) == 3
 
@@ -97,8 +97,21 @@ async def test_values_are_read_together_with_the_stamp(calls):
 async def test_what_a_partition_says_is_read_back(calls, redis):
     stamp = WATERMARK.stamped("w", 5)
     redis.set("rfm:partition:1", stamp)
-    assert await calls.held(1) == Held(stamp, WATERMARK)
-    assert await calls.held(2) is None
+    assert await calls.held([1, 2]) == {1: Held(stamp, WATERMARK)}
+    assert await calls.held([]) == {}
+
+
+async def test_redis_that_does_not_answer_holds_nobody_up(valkey, redis):
+    redis.set("rfm:partition:1", WATERMARK.stamped("w", 5))
+    calls = RedisCalls(RedisSettings(url=valkey.url, timeout_seconds=60))
+    valkey.pause()
+    try:
+        # Much sooner than a call would be given up.
+        assert await asyncio.wait_for(calls.held([1]), 30) == {}
+    finally:
+        valkey.resume()
+    assert list(await calls.held([1])) == [1]
+    await calls.close()
 
 
 @pytest.mark.parametrize("value", [b"", b"\xc1", msgpack.packb({"offset": "x"}), msgpack.packb([1])])

@@ -3,10 +3,10 @@
 import asyncio
 import signal
 import time
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from broker import Message, eventually, write
 from members import committed
 from parts import order
@@ -80,6 +80,45 @@ async def test_state_is_read_back_after_a_failed_transaction(group, tmp_path):
         taken = [entry["partitions"] for entry in worker.logged("took partitions over")]
         assert taken == [[0, 1, 2]] * (1 + failed)
         assert await asyncio.to_thread(worker.end) == 0
+
+
+@asynccontextmanager
+async def pending(deployment):
+    """A transaction of the group that does not end, so that a takeover has to wait for it."""
+    place = TopicPartition(deployment.topics.orders.name, 0)
+    group = deployment.settings.app_id
+    async with AIOKafkaProducer(
+        bootstrap_servers=deployment.servers, transactional_id=f"{group}-pending"
+    ) as producer:
+        await producer.begin_transaction()
+        await producer.send_offsets_to_transaction({place: 0}, group)
+        yield
+        await producer.abort_transaction()
+
+
+async def test_takeover_that_takes_long_holds_up_no_rebalance(group, tmp_path, monkeypatch):
+    # For so long would the group wait for a worker that does not join again.
+    monkeypatch.setenv("STREAM_RFM_KAFKA__SESSION_TIMEOUT_SECONDS", "60")
+
+    def members():
+        with admin_client(group.settings.kafka) as admin:
+            [found] = admin.describe_groups([group.settings.app_id]).values()
+        return found["group_state"], len(found["members"])
+
+    def wait(condition, seconds=30):
+        return asyncio.to_thread(eventually, condition, seconds)
+
+    send(group, 0, 9)
+    with ExitStack() as running:
+        async with pending(group):
+            workers = []
+            for count in (1, 2, 3):
+                workers.append(running.enter_context(Worker(tmp_path / str(count))))
+                assert await wait(lambda count=count: members() == ("Stable", count)), members()
+            taken = [entry["partitions"] for each in workers for entry in each.logged("took partitions over")]
+            assert not any(0 in partitions for partitions in taken)
+        assert await wait(lambda: counted(*workers) == 9)
+        assert [await asyncio.to_thread(worker.end) for worker in workers] == [0, 0, 0]
 
 
 async def test_zombie_commits_nothing_and_works_again_when_it_is_back(group, tmp_path):
