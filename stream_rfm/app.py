@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import socket
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
@@ -61,6 +61,8 @@ class ScorerApp(faust.App):
     metrics: Metrics
     health: HealthServer
     scorer_services: tuple[ServiceT, ...]
+    #: Set by whoever runs it: what to do when another process has joined under this one's name.
+    on_fenced: Callable[[], None]
 
     def _create_directories(self) -> None:
         """Make none: Faust would keep its tables there, and ours are in memory and in the changelog."""
@@ -208,7 +210,7 @@ def _wire_faust(app: ScorerApp, topics: Topics, takeover: Takeover, transactions
             places[TP(summaries, 0)] = takeover.merging.position
         return places
 
-    say_names()
+    say_names(lambda: app.on_fenced())  # noqa: PLW0108 - it is set later
     app.transport = transport_of(app, positions)
     recovery = cast(StateRecovery, cast(Any, app.tables).recovery)
     recovery.writer = writer

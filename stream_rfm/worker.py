@@ -16,7 +16,7 @@ from kafka.errors import KafkaError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_never, wait_exponential
 
 from stream_rfm import logs
-from stream_rfm.app import create_app
+from stream_rfm.app import ScorerApp, create_app
 from stream_rfm.kafka.admin import KafkaUnavailableError, admin_client
 from stream_rfm.kafka.declare import declare
 from stream_rfm.kafka.group import check_group
@@ -34,7 +34,7 @@ _SAME_SIGNAL_SECONDS = 0.5
 class ScorerWorker(faust.Worker):
     """Faust's worker, but it keeps our logging, and a second signal ends it at once."""
 
-    def __init__(self, app: faust.App, shutdown_seconds: float) -> None:
+    def __init__(self, app: ScorerApp, shutdown_seconds: float) -> None:
         """Run an app.
 
         Args:
@@ -44,7 +44,9 @@ class ScorerWorker(faust.Worker):
         super().__init__(app, override_logging=False, quiet=True, loglevel=None)
         self.spinner = None
         self._shutdown_seconds = shutdown_seconds
-        self._ending_since: float | None = None
+        self._told_at: float | None = None
+        self._is_limited = False
+        app.on_fenced = self.end
 
     def execute(self) -> None:
         """Run until the app has stopped.
@@ -77,21 +79,32 @@ class ScorerWorker(faust.Worker):
     def _on_sigusr2(self) -> None:
         """Go on: Faust would wait in a debugger."""
 
+    def end(self) -> None:
+        """End in good order for a reason of its own; may be called in any thread.
+
+        Not by a signal: the one that an operator sends meanwhile would be the second.
+        """
+        self.loop.call_soon_threadsafe(self._begin_to_end, signal.SIGTERM)
+
     def _on_signal(self, number: signal.Signals) -> None:
-        if self._ending_since is not None:
+        if self._told_at is not None:
             # Some supervisors send a signal to the process and to its group: that is one, not two.
-            if time.monotonic() - self._ending_since > _SAME_SIGNAL_SECONDS:
+            if time.monotonic() - self._told_at > _SAME_SIGNAL_SECONDS:
                 log.warning("ending at once", extra={"signal": number.name})
                 os._exit(1)
             return
+        self._told_at = time.monotonic()
         log.info("ending", extra={"signal": number.name})
+        self._begin_to_end(number)
+
+    def _begin_to_end(self, number: signal.Signals) -> None:
         self._limit_shutdown()
         self._schedule_shutdown(number)
 
     def _limit_shutdown(self) -> None:
         """Whatever hangs must not keep the process, told to end or crashed: the state is in Kafka."""
-        if self._ending_since is None:
-            self._ending_since = time.monotonic()
+        if not self._is_limited:
+            self._is_limited = True
             timer = threading.Timer(self._shutdown_seconds, _give_up, [self])
             timer.daemon = True
             timer.start()

@@ -1,7 +1,10 @@
 """What a worker refuses to start with; what it does once it runs is in ``tests/e2e``."""
 
+import asyncio
 import json
+import os
 import signal
+import time
 import urllib.request
 
 import pytest
@@ -12,9 +15,11 @@ from kafka.errors import KafkaConnectionError, KafkaTimeoutError, SaslAuthentica
 from kafka.structs import OffsetAndMetadata
 from workers import Worker
 
+from stream_rfm.app import create_app
 from stream_rfm.kafka.admin import KafkaUnavailableError, admin_client
 from stream_rfm.kafka.declare import TopicsError, declare
-from stream_rfm.worker import _passes
+from stream_rfm.settings import Settings
+from stream_rfm.worker import ScorerWorker, _passes
 
 
 def refusal(tmp_path, environment):
@@ -155,3 +160,22 @@ def test_a_start_waits_for_kafka_that_is_away_or_goes_away_meanwhile(error):
 @pytest.mark.parametrize("error", [TopicsError(), SaslAuthenticationFailedError(), ValueError()])
 def test_a_start_does_not_wait_for_what_does_not_pass(error):
     assert not _passes(error)
+
+
+def test_only_the_second_signal_of_an_operator_ends_it_at_once(monkeypatch):
+    hours, codes = iter(range(0, 100_000, 3600)), []
+    monkeypatch.setattr(time, "monotonic", lambda: next(hours))
+    monkeypatch.setattr(os, "_exit", codes.append)
+    loop = asyncio.new_event_loop()
+    worker = ScorerWorker(create_app(Settings()), 3600)
+    worker.loop = loop
+    told = []
+    monkeypatch.setattr(worker, "_schedule_shutdown", told.append)
+    # Its name went to another process.
+    worker.app.on_fenced()
+    loop.run_until_complete(asyncio.sleep(0))
+    worker._on_sigterm()
+    assert (told, codes) == ([signal.SIGTERM] * 2, [])
+    worker._on_sigterm()
+    assert codes == [1]
+    loop.close()

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -83,13 +81,12 @@ class NamedMember(GroupCoordinator):
         return response
 
 
-def end() -> None:
-    """End this process as an operator would: what the successor has to know is in Kafka."""
-    os.kill(os.getpid(), signal.SIGTERM)
+def say_names(on_fenced: Callable[[], None]) -> None:
+    """Have all members of groups in this process say their names from now on.
 
-
-def say_names(on_fenced: Callable[[], None] = end) -> None:
-    """Have all members of groups in this process say their names from now on."""
+    Args:
+        on_fenced: called, in a consumer's thread, when a name has gone to another process.
+    """
 
     class Member(NamedMember):
         pass
