@@ -211,8 +211,8 @@ def _wire_faust(app: ScorerApp, topics: Topics, takeover: Takeover, transactions
         return places
 
     say_names(lambda: app.on_fenced())  # noqa: PLW0108 - it is set later
-    app.transport = transport_of(app, positions)
     recovery = cast(StateRecovery, cast(Any, app.tables).recovery)
+    app.transport = transport_of(app, positions, recovery.reload)
     recovery.writer = writer
     recovery.orders_topic, recovery.summaries_topic = orders, summaries
     recovery.renew = transactions.renew

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kafka import KafkaAdminClient
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, for_code
 
 from stream_rfm.kafka.connection import for_kafka_python
 from stream_rfm.settings import KafkaSettings, variable
@@ -46,9 +46,18 @@ def admin_client(kafka: KafkaSettings) -> Iterator[KafkaAdminClient]:
 
 
 def partitions_of(admin: KafkaAdminClient, topic: str) -> int | None:
-    """How many partitions a topic has; ``None`` where there is no such topic. Creates none."""
+    """How many partitions a topic has; ``None`` where there is no such topic. Creates none.
+
+    Raises:
+        KafkaError: the broker does not say.
+    """
     [found] = admin.describe_topics([topic])
-    return None if found["error_code"] == _UNKNOWN_TOPIC else len(found["partitions"])
+    code = found["error_code"]
+    if code == _UNKNOWN_TOPIC:
+        return None
+    if code:
+        raise for_code(code)(f"topic {topic}")
+    return len(found["partitions"])
 
 
 def _reason(error: Exception) -> str:

@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
+from aiokafka.consumer.fetcher import OffsetResetStrategy
+from aiokafka.errors import OffsetOutOfRangeError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
@@ -49,6 +51,7 @@ class BatchConsumer(driver.Consumer):
 
     #: Set by :func:`transport_of`.
     positions: Positions
+    on_out_of_range: Callable[[], None]
 
     def _new_consumer_thread(self) -> CommittedConsumerThread:
         use_raw_records()
@@ -56,7 +59,12 @@ class BatchConsumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - Faust's name
         """Fetch, and give one message for each partition that something came from."""
-        records, _ = await self._wait_next_records(min(timeout, _FETCH_SECONDS))
+        try:
+            records, _ = await self._wait_next_records(min(timeout, _FETCH_SECONDS))
+        except OffsetOutOfRangeError:
+            self.on_out_of_range()
+            await self.wait(self.suspend_flow.wait())
+            return
         generation = self.app.consumer_generation_id
         for partition, run in (records or {}).items():
             # What comes while partitions move is read again: the flow starts anew with a seek.
@@ -65,8 +73,21 @@ class BatchConsumer(driver.Consumer):
             yield partition, _message(TP(partition.topic, partition.partition), run, generation)
 
     async def perform_seek(self) -> None:
-        """Go on from where the state ends, which is not what Faust would ask the group for."""
+        """Go on from where the state ends, which is not what Faust would ask the group for.
+
+        From here on no position is looked up any more: one that has gone from the topic is said, not passed.
+        """
         await self.seek_wait(self.positions())
+        self._reset_by(OffsetResetStrategy.NONE)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Let new partitions begin anywhere until it is known where they go on."""
+        self._reset_by(OffsetResetStrategy.EARLIEST)
+        await super().on_partitions_revoked(revoked)
+
+    def _reset_by(self, strategy: int) -> None:
+        fetcher = self._thread._ensure_consumer()._fetcher  # noqa: SLF001 - there is no other way
+        fetcher._default_reset_strategy = strategy  # noqa: SLF001 - see above
 
     def membership(self) -> Membership:
         """Who this consumer is in its group, now."""
@@ -84,18 +105,21 @@ class BatchConsumer(driver.Consumer):
         return None
 
 
-def transport_of(app: Any, positions: Positions) -> driver.Transport:
+def transport_of(app: Any, positions: Positions, on_out_of_range: Callable[[], None]) -> driver.Transport:
     """The transport of an app.
 
     Args:
         app: the Faust app.
         positions: where to go on from after a rebalance.
+        on_out_of_range: called where a topic no longer holds what is to be read next; it has to lead to
+            another seek.
     """
 
     class Consumer(BatchConsumer):
         pass
 
     Consumer.positions = staticmethod(positions)
+    Consumer.on_out_of_range = staticmethod(on_out_of_range)
 
     class Transport(driver.Transport):
         pass

@@ -160,6 +160,7 @@ class Writer(Service):
     def leave(self) -> None:
         """Write no more, and drop what was read: it is read again from the positions of the lanes."""
         self.member = None
+        self.settled = False
         self._paused.clear()
         for lane in self.lanes.values():
             lane.clear()

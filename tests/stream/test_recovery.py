@@ -8,6 +8,7 @@ from contextlib import ExitStack, asynccontextmanager
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from broker import Message, eventually, write
+from kafka import TopicPartition as Place
 from members import committed
 from parts import order
 from workers import Worker
@@ -119,6 +120,30 @@ async def test_takeover_that_takes_long_holds_up_no_rebalance(group, tmp_path, m
             assert not any(0 in partitions for partitions in taken)
         assert await wait(lambda: counted(*workers) == 9)
         assert [await asyncio.to_thread(worker.end) for worker in workers] == [0, 0, 0]
+
+
+async def test_orders_that_are_deleted_while_it_runs_are_said_too(group, tmp_path, monkeypatch):
+    monkeypatch.setenv("STREAM_RFM_KAFKA__SESSION_TIMEOUT_SECONDS", "30")
+    orders = group.topics.orders.name
+    with Worker(tmp_path / "worker") as worker:
+        assert await asyncio.to_thread(eventually, lambda: worker.ready, 30)
+        send(group, 0, 9)
+        assert await asyncio.to_thread(eventually, lambda: counted(worker) == 9)
+        worker.tell(signal.SIGSTOP)
+        # By then the broker has answered what it was asked before.
+        await asyncio.sleep(2)
+        send(group, 9, 9)
+        with admin_client(group.settings.kafka) as admin:
+            admin.delete_records({Place(orders, 0): 5})
+        worker.tell(signal.SIGCONT)
+        assert await asyncio.to_thread(eventually, lambda: counted(worker) == 16, 30)
+        assert worker.metric("stream_rfm_lost_records_total") == 2
+        [said] = worker.logged(
+            "orders were deleted from the topic before they were counted: its retention is too short"
+        )
+        assert (said["partition"], said["offsets"]) == (0, 2)
+        assert await committed(group) == {0: 6, 1: 6, 2: 6}
+        assert await asyncio.to_thread(worker.end) == 0
 
 
 async def test_zombie_commits_nothing_and_works_again_when_it_is_back(group, tmp_path):
