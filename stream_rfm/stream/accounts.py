@@ -13,7 +13,8 @@ from stream_rfm.model.grid import Grid
 from stream_rfm.model.order import Kind
 from stream_rfm.model.version import Version
 from stream_rfm.serve.metrics import Metrics
-from stream_rfm.stream.lane import Lane, Outcome
+from stream_rfm.stream.lane import Lane
+from stream_rfm.stream.outcome import Outcome
 from stream_rfm.table.moves import CAUSES, Moves
 
 _NOBODY = "none"

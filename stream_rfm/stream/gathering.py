@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from stream_rfm.kafka.topics import Topics
 from stream_rfm.model.version import Version
-from stream_rfm.stream.lane import Lane, Outcome
+from stream_rfm.stream.lane import Lane
 from stream_rfm.stream.merging import Merging
+from stream_rfm.stream.outcome import Outcome
 from stream_rfm.stream.publication import Publication, dead_letter, living
 from stream_rfm.stream.transaction import Work
 from stream_rfm.table import report as reports

@@ -15,7 +15,6 @@ from typing import Any
 
 from mode import Service
 
-from stream_rfm.intake import records
 from stream_rfm.intake.document import Intake
 from stream_rfm.model import instant
 from stream_rfm.model.version import Version
@@ -23,32 +22,21 @@ from stream_rfm.serve.cache import SegmentCache
 from stream_rfm.serve.marks import Watermark
 from stream_rfm.stream.accounts import Accounts
 from stream_rfm.stream.gathering import Gathering
-from stream_rfm.stream.lane import Lane, Outcome
+from stream_rfm.stream.lane import Lane
 from stream_rfm.stream.merging import Merging
 from stream_rfm.stream.offset_commit import Membership
+from stream_rfm.stream.outcome import Outcome
 from stream_rfm.stream.transaction import NotCommittedError, Transactions
 from stream_rfm.stream.version_log import VersionLog
 
 log = logging.getLogger(__name__)
 
-#: Events of one partition that may wait to be counted before no more are fetched.
-MOST_WAITING = 20_000
-# Events of all partitions that make a transaction worth while before commit_ms have passed.
-_ENOUGH_EVENTS = 8_000
-# What one transaction holds of one partition at most.
-_MOST_EVENTS, _MOST_TRANSITIONS, _MOST_PUBLISHED = 8_000, 8_000, 50_000
+# Records of all partitions that make a transaction worth while before commit_ms have passed.
+_ENOUGH_RECORDS = 8_000
 # With the wall clock rescorings come due without anything arriving.
 _IDLE_SECONDS = 0.25
 # After so long the event loop gets its turn.
 _SLICE_SECONDS = 0.005
-
-
-def _is_full(outcome: Outcome) -> bool:
-    return (
-        outcome.events >= _MOST_EVENTS
-        or outcome.transitions >= _MOST_TRANSITIONS
-        or outcome.published >= _MOST_PUBLISHED
-    )
 
 
 def now() -> int:
@@ -124,8 +112,8 @@ class Writer(Service):
         if not run:
             return
         # By a clock that was set back, orders would be in the future that are not.
-        lane.put(records.read(run, self._intake(lane.partition.not_before(now()))))
-        if lane.waiting_events > MOST_WAITING and partition not in self._paused:
+        lane.put(run, self._intake(lane.partition.not_before(now())))
+        if lane.waiting.is_much and partition not in self._paused:
             self._paused.add(partition)
             self.pause(partition)
         self.wake()
@@ -204,8 +192,8 @@ class Writer(Service):
         return any(lane.ready for lane in self.lanes.values())
 
     def _is_urgent(self) -> bool:
-        waiting = sum(lane.waiting_events for lane in self.lanes.values())
-        return waiting > _ENOUGH_EVENTS or any(lane.holds_others for lane in self.lanes.values())
+        waiting = sum(lane.waiting.records for lane in self.lanes.values())
+        return waiting > _ENOUGH_RECORDS or any(lane.holds_others for lane in self.lanes.values())
 
     async def _cycle(self, member: Membership) -> None:
         """Do what can be done, commit it, and tell everybody."""
@@ -244,7 +232,7 @@ class Writer(Service):
         yielded_at = time.monotonic()
         for lane in list(self.lanes.values()):
             outcome = lane.outcome
-            while lane.ready and not _is_full(outcome):
+            while lane.ready and not outcome.is_full:
                 lane.step(now())
                 if time.monotonic() - yielded_at > _SLICE_SECONDS:
                     await asyncio.sleep(0)
@@ -254,7 +242,7 @@ class Writer(Service):
                 # Every lane makes its summary at the same tick, and one of many customers takes long.
                 await asyncio.sleep(0)
                 yielded_at = time.monotonic()
-            if lane.number in self._paused and lane.waiting_events < MOST_WAITING // 2:
+            if lane.number in self._paused and lane.waiting.is_little:
                 self._paused.discard(lane.number)
                 self.resume(lane.number)
 

@@ -4,7 +4,6 @@ import pytest
 from msgspec.structs import replace
 from parts import Record, day, order
 
-from stream_rfm.intake import records
 from stream_rfm.intake.document import Intake
 from stream_rfm.model import instant
 from stream_rfm.model.era import Era
@@ -38,7 +37,7 @@ def outcomes(parts):
         Record(6, b"k", b"{"),
         Record(7, b"k", b"{"),
     ]
-    lane.put(records.read(run, Intake("EUR", NOW)))
+    lane.put(run, Intake("EUR", NOW))
     while lane.ready:
         lane.step(NOW)
     return [(lane, lane.take())]

@@ -3,7 +3,6 @@ from parts import day, order
 
 from stream_rfm.app import create_app
 from stream_rfm.configured import clock_of, rules_of
-from stream_rfm.intake import records
 from stream_rfm.intake.document import Intake
 from stream_rfm.model import instant
 from stream_rfm.stream.lane import Lane
@@ -30,7 +29,7 @@ def table(deployment):
     ):
         clock = clock_of(settings)
         lane = Lane(Partition(number, rules_of(settings), clock), VersionLog(clock))
-        lane.put(records.read(run, Intake("EUR", NOW)))
+        lane.put(run, Intake("EUR", NOW))
         while lane.ready:
             lane.step(NOW)
         app.writer.lanes[number] = lane

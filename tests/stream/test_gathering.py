@@ -4,7 +4,6 @@ import pytest
 from parts import Record, day, order
 
 from schemas import validator
-from stream_rfm.intake import records
 from stream_rfm.intake.document import Intake
 from stream_rfm.model import instant
 from stream_rfm.model.version import Version
@@ -26,7 +25,7 @@ def gathering(parts):
 def worked(parts, number, *run):
     """A lane that has counted something, with what there is to write of it."""
     lane = Lane(Partition(number, parts.rules, parts.clock), parts.versions)
-    lane.put(records.read(list(run), Intake("EUR", NOW)))
+    lane.put(list(run), Intake("EUR", NOW))
     while lane.ready:
         lane.step(NOW)
     lane.look_around(NOW)

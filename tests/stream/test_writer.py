@@ -7,7 +7,7 @@ import pytest
 from members import committed, member_of, until, values_in
 from parts import Record, day, heartbeat, order, parts_of
 
-from stream_rfm.stream import writer as writing
+from stream_rfm.stream import outcome, waiting
 from stream_rfm.stream.edges import edges
 from stream_rfm.stream.offset_commit import Membership
 
@@ -88,21 +88,64 @@ async def test_records_of_another_generation_or_partition_are_left_to_their_owne
     parts.writer.take_orders(0, [order(0, "c-a")], member.generation - 1)
     parts.writer.take_orders(7, [order(0, "c-a")], member.generation)
     parts.writer.take_reports([Record(0, b"0", b"\xc1")], member.generation - 1)
-    assert not any(lane.waiting_events for lane in parts.lanes.values())
+    assert not any(lane.waiting for lane in parts.lanes.values())
     assert not parts.merging.has_news
 
 
 async def test_partition_that_is_far_ahead_is_held_back_and_goes_on(parts, member, monkeypatch):
-    monkeypatch.setattr(writing, "MOST_WAITING", 10)
+    monkeypatch.setattr(waiting, "MOST_RECORDS", 10)
     for first in (0, 6):
         parts.writer.take_orders(0, [order(first + n, "c-a") for n in range(6)], member.generation)
+    await goes_on(parts, member)
+
+
+async def goes_on(parts, member):
+    """The first partition, which waits for the others, is held back until they are there."""
     assert parts.paused == [0]
+    await parts.count(member, 0)
     assert parts.resumed == []
     for number in (1, 2):
         parts.writer.take_orders(number, [heartbeat(0, day(1))], member.generation)
     while parts.writer._has_work():
         await parts.count(member, 0)
     assert parts.resumed == [0]
+
+
+async def test_partition_is_held_back_for_bad_records_as_for_others(parts, declared, member, monkeypatch):
+    monkeypatch.setattr(waiting, "MOST_RECORDS", 10)
+    parts.writer.take_orders(0, [order(0, "c-a")], member.generation)
+    run = [Record(1 + n, b"c-x", b"{") for n in range(10)]
+    parts.writer.take_orders(0, run, member.generation)
+    await goes_on(parts, member)
+    assert len(await values_in(declared, declared.topics.dead_letters.name)) == 10
+
+
+async def test_partition_is_held_back_for_large_orders(parts, member):
+    # Each is a run: they are what a fetch brings, which ends before the limit.
+    for n in range(19):
+        large = order(n, "c-a", attributes={"note": "x" * 900_000})
+        parts.writer.take_orders(0, [large], member.generation)
+    assert parts.lanes[0].waiting.records < waiting.MOST_RECORDS
+    await goes_on(parts, member)
+    assert parts.lanes[0].partition.position == 19
+
+
+@pytest.mark.parametrize(
+    ("limit", "most", "steps"),
+    [("_MOST_DEAD_LETTERS", 6, [6, 12, 18, 20]), ("_MOST_DEAD_BYTES", 7, [4, 8, 12, 16, 20])],
+)
+async def test_bad_records_go_in_transactions_of_bounded_size(
+    parts, declared, member, monkeypatch, limit, most, steps
+):
+    monkeypatch.setattr(waiting, "_PIECE_RECORDS", 2)
+    monkeypatch.setattr(outcome, limit, most)
+    values = [b"%02d" % n for n in range(20)]
+    parts.writer.take_orders(0, [Record(n, None, values[n]) for n in range(20)], member.generation)
+    for position in steps:
+        await parts.count(member, 0)
+        assert await committed(declared) == {0: position}
+        assert await values_in(declared, declared.topics.dead_letters.name) == values[:position]
+    assert not parts.lanes[0].waiting
 
 
 async def test_end_waits_for_the_transaction_in_flight(parts, declared, member, monkeypatch):
