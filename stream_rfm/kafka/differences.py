@@ -10,7 +10,7 @@ from stream_rfm.settings import Settings, variable
 
 _FOR_EVER = "-1"
 _AT_LEAST = frozenset({"max.message.bytes", "min.compaction.lag.ms", "min.insync.replicas", "retention.ms"})
-_AT_MOST = frozenset({"segment.bytes"})
+_AT_MOST = frozenset({"max.compaction.lag.ms", "min.cleanable.dirty.ratio", "segment.bytes"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,5 +70,5 @@ def _fits(key: str, found: Found, wanted: str) -> bool:
     if key in _AT_LEAST:
         return value == _FOR_EVER or int(value) >= int(wanted)
     if key in _AT_MOST:
-        return int(value) <= int(wanted)
+        return float(value) <= float(wanted)
     return set(value.split(",")) == set(wanted.split(","))

@@ -10,7 +10,8 @@ from stream_rfm.settings import Settings
 TABLE = "customers"
 
 _MINUTE_MS = 60_000
-_DAY_MS = 24 * 60 * _MINUTE_MS
+_HOUR_MS = 60 * _MINUTE_MS
+_DAY_MS = 24 * _HOUR_MS
 _MB = 1 << 20
 _REPLICAS_OF_PRODUCTION = 3
 
@@ -99,14 +100,18 @@ def topics_of(settings: Settings) -> Topics:
             vital=too_large,
         ),
         # An export reads the state as of a version back from here, so that nothing young is compacted away.
+        # The rest bounds what a recovery reads beyond the state, in each partition: the segment being written
+        # is never compacted, and what is too little to be worth it has to wait, but for an hour at most.
         changelog=Topic(
             f"{prefix}{settings.app_id}-{TABLE}-changelog",
             partitions,
             {
                 **compacted,
                 **large,
-                "segment.bytes": str(128 * _MB),
+                "segment.bytes": str(32 * _MB),
+                "min.cleanable.dirty.ratio": "0.3",
                 "min.compaction.lag.ms": str(10 * _MINUTE_MS),
+                "max.compaction.lag.ms": str(_HOUR_MS),
             },
             vital={"cleanup.policy": "the state of customers would be deleted", **too_large},
         ),

@@ -29,6 +29,7 @@ def test_topic_as_it_has_to_be_differs_in_nothing(name):
             CHANGELOG,
             {"max_message_bytes": "20000000", "segment_bytes": "1000", "min_compaction_lag_ms": "700000"},
         ),
+        (CHANGELOG, {"max_compaction_lag_ms": "700000", "min_cleanable_dirty_ratio": "0.25"}),
         ("orders", {"retention_ms": "-1"}),
         ("rfm-quantiles", {"cleanup_policy": "delete,compact", "retention_ms": "-1"}),
     ],
@@ -49,7 +50,17 @@ def test_more_than_is_needed_is_no_difference(name, configs):
         ("segment-transitions", {"cleanup_policy": "compact"}, "cleanup.policy: compact, not delete"),
         ("orders", {"retention_ms": "3600000"}, "retention.ms: 3600000, not 86400000 or more"),
         ("rfm-quantiles", {"retention_ms": "60000"}, "retention.ms: 60000, not 7776000000 or more"),
-        (CHANGELOG, {"segment_bytes": "1073741824"}, "segment.bytes: 1073741824, not 134217728 or less"),
+        (CHANGELOG, {"segment_bytes": "134217728"}, "segment.bytes: 134217728, not 33554432 or less"),
+        (
+            CHANGELOG,
+            {"min_cleanable_dirty_ratio": "0.5"},
+            "min.cleanable.dirty.ratio: 0.5, not 0.3 or less",
+        ),
+        (
+            CHANGELOG,
+            {"max_compaction_lag_ms": "9223372036854775807"},
+            "max.compaction.lag.ms: 9223372036854775807, not 3600000 or less",
+        ),
     ],
 )
 def test_what_a_worker_can_live_with_is_said_and_refuses_nothing(name, configs, said):
