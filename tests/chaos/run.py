@@ -23,6 +23,7 @@ import scene
 import seeds
 import stream_subject
 from broker import eventually
+from last_fault import LastFault
 from options import Options
 from stage import Stage
 
@@ -65,16 +66,18 @@ def run(chosen: Options) -> dict[str, Any]:
             # The first faults, too, hit workers that have begun.
             eventually(lambda: surroundings.coordinator() is not None, _BEGIN_SECONDS)
             with around.feeding() as feed:
-                stage.play(plan.plan(chosen.seed, chosen.seconds, chosen.workers, scene.SESSION_SECONDS))
-                work_left = feed.poll() is None
-                result["orders left at the last fault"] = around.uncounted(subject.group)
+                last = LastFault(feed, lambda: around.uncounted(subject.group))
+                stage.play(
+                    plan.plan(chosen.seed, chosen.seconds, chosen.workers, scene.SESSION_SECONDS), last.begins
+                )
                 failed = feed.wait(timeout=_FEED_SECONDS)
+            result["orders left at the last fault"] = last.orders_left
             result["faults"] = {str(kind): count for kind, count in stage.hits.items()}
             if failed:
                 result["wrong"] = [f"orders could not be sent: see {chosen.folder}/feed.log"]
             else:
                 result |= subject.judge(stage)
-            if not work_left:
+            if not last.met_work:
                 result["wrong"].append("all was sent before the last fault")
         finally:
             stage.close()

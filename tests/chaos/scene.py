@@ -138,8 +138,9 @@ def opened(options: Options) -> Iterator[Scene]:
     """Make all of it, with the topics; it ends with the ``with`` block."""
     folder = options.folder
     folder.mkdir(parents=True, exist_ok=True)
-    # Orders go on for a little longer than the faults, so that the last fault meets work.
-    events = round(options.rate * (options.seconds + 8))
+    # Orders go on for a little longer than the faults, so that the last fault meets work, also where those
+    # before it took their time.
+    events = round(options.rate * (options.seconds + 12))
     if options.clock == "event":
         start, days = shop_feed.START, max(20, round(options.seconds / 2))
     else:

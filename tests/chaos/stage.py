@@ -48,9 +48,17 @@ class Stage:
         for slot in range(workers):
             self._fill(slot)
 
-    def play(self, faults: list[Fault]) -> None:
-        """Let everything go wrong when it is time, and put it right again."""
+    def play(self, faults: list[Fault], at_last: Callable[[], None]) -> None:
+        """Let everything go wrong when it is time, and put it right again.
+
+        Args:
+            faults: what goes wrong, in the order of time.
+            at_last: called when the last of them begins; putting it right may take much longer than orders
+                go on.
+        """
         started = time.monotonic()
+        if faults:
+            self._at(faults[-1].at, at_last)
         for fault in faults:
             self._at(fault.at, lambda fault=fault: self._begin(fault))
         while self._due:
