@@ -23,6 +23,7 @@ class Options:
         brokers: how many; three replicate everything, and one of them may go.
         clock: the workers'; with ``event`` every transition is known beforehand.
         subject: who counts: ``stream``, or ``naive`` for contrast.
+        names: whether workers keep a name each, ``yes`` or ``no``; ``seed``: every third seed has them.
     """
 
     seed: int
@@ -34,6 +35,12 @@ class Options:
     brokers: int = 1
     clock: str = "event"
     subject: str = "stream"
+    names: str = "seed"
+
+    @property
+    def named(self) -> bool:
+        """Whether workers are members under a name that their successor in the slot has again."""
+        return self.names == "yes" or (self.names == "seed" and self.seed % 3 == 0)
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,9 @@ def parse(description: str | None) -> Request:
     runs.add_argument("--brokers", type=int, default=Options.brokers, choices=(1, 3))
     runs.add_argument("--clock", default=Options.clock, choices=("event", "wall"))
     runs.add_argument("--subject", default=Options.subject, choices=("stream", "naive"))
+    runs.add_argument(
+        "--names", default=Options.names, choices=("seed", "yes", "no"), help="whether workers keep theirs"
+    )
     chosen = vars(parser.parse_args())
     folder = chosen.pop("folder") or Path(tempfile.mkdtemp(prefix="stream-rfm-chaos-"))
     seed, seeds, side_by_side = (chosen.pop(name) for name in ("seed", "seeds", "side_by_side"))

@@ -125,6 +125,22 @@ def plan(seed: int, seconds: float, workers: int, session_seconds: float) -> lis
     return faults
 
 
+#: Seconds that a fault lasts, from and to; where there are several, one is as likely as another.
+_SHORT = (0.0, 3.0)
+_LASTS: dict[Kind, tuple[tuple[float, float], ...]] = {
+    Kind.JOIN: ((3, 10),),
+    Kind.NET_DELAY: ((3, 10),),
+    # Snapshots are due only now and then.
+    Kind.DISK_FULL: ((15, 30),),
+    Kind.DISK_SLOW: ((15, 30),),
+    # For shorter than a worker waits for an answer, or for longer.
+    Kind.BROKER_PAUSE: (_SHORT, (7, 10)),
+    # Now and then so long that much has to be written behind it.
+    Kind.REDIS_KILL: (_SHORT, _SHORT, (5, 15)),
+    Kind.REDIS_PAUSE: (_SHORT, _SHORT, (5, 15)),
+}
+
+
 def _duration(dice: random.Random, kind: Kind, session_seconds: float) -> float:
     if kind is Kind.ZOMBIE:
         return session_seconds + dice.uniform(1, 4)
@@ -133,9 +149,4 @@ def _duration(dice: random.Random, kind: Kind, session_seconds: float) -> float:
     if kind is Kind.NET_CUT:
         # For shorter or for longer than a session.
         return session_seconds * dice.choice((0.1, 0.5, 2.0))
-    if kind in {Kind.JOIN, Kind.NET_DELAY}:
-        return dice.uniform(3, 10)
-    if kind in {Kind.DISK_FULL, Kind.DISK_SLOW}:
-        # Snapshots are due only now and then.
-        return dice.uniform(15, 30)
-    return dice.uniform(0, 3)
+    return dice.uniform(*dice.choice(_LASTS.get(kind, (_SHORT,))))

@@ -92,10 +92,12 @@ class Scene:
         return {f"STREAM_RFM_{name}": str(value) for name, value in chosen.items()}
 
     def environment_at(self, place: int) -> dict[str, str]:
-        """The same, to a worker."""
+        """The same, to a worker; a name is of the slot, where one is followed by the next."""
+        name = {"STREAM_RFM_KAFKA__INSTANCE_ID": f"slot-{place}"} if self.options.named else {}
         return {
             **self.environment,
             **self.disk.environment,
+            **name,
             "STREAM_RFM_KAFKA__BOOTSTRAP_SERVERS": self.network.servers(place),
             "STREAM_RFM_KAFKA__REQUEST_TIMEOUT_SECONDS": str(_REQUEST_SECONDS),
         }

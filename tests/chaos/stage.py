@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from journal import NAME_LOST
 from plan import Fault, Kind
 from surroundings import Remedy, Surroundings
 from workers import Worker
@@ -115,9 +116,12 @@ class Stage:
         """Whoever is in a slot and not hit by anything else just now."""
         worker, self._slots[slot] = self._slots[slot], None
         if worker is not None and not worker.running:
-            self.wrong.append(
-                f"a worker ended by itself with {worker.process.returncode}: {worker.said[-2000:]}"
-            )
+            # What was said in its name before and was held back may have taken the name from it. It heeds
+            # that, and whoever runs it starts it again.
+            if worker.process.returncode or NAME_LOST not in worker.said:
+                self.wrong.append(
+                    f"a worker ended by itself with {worker.process.returncode}: {worker.said[-2000:]}"
+                )
             self._fill(slot)
             return None
         return worker

@@ -49,6 +49,20 @@ def test_a_zombie_sleeps_for_longer_than_its_session():
     assert all(fault.lasts > 3 for fault in zombies)
 
 
+@pytest.mark.parametrize(
+    ("kind", "longer_than"), [(Kind.BROKER_PAUSE, 6), (Kind.REDIS_KILL, 5), (Kind.REDIS_PAUSE, 5)]
+)
+def test_some_are_longer_than_anybody_waits_for_an_answer_and_some_are_not(kind, longer_than):
+    faults = [fault for seed in range(20) for fault in plan.plan(seed, 600, 3, 3) if fault.kind is kind]
+    assert {fault.lasts > longer_than for fault in faults} == {True, False}
+
+
+def test_every_third_seed_has_names(tmp_path):
+    assert [Options(seed, tmp_path).named for seed in (5, 6, 7)] == [False, True, False]
+    assert Options(5, tmp_path, names="yes").named
+    assert not Options(6, tmp_path, names="no").named
+
+
 @pytest.mark.timeout(600)
 def test_nothing_is_lost_and_nothing_repeated(tmp_path, monkeypatch):
     for inherited in [key for key in os.environ if key.startswith("STREAM_RFM_")]:
