@@ -58,3 +58,23 @@ def records(servers: str, topic: str, isolation: str = "read_committed") -> dict
         return found
     finally:
         consumer.close()
+
+
+def committed_offsets(servers: str, topic: str, group: str) -> dict[int, int]:
+    """Up to where a group has committed each partition of a topic; 0 where it has not."""
+    return {place.partition: at for place, (at, _) in _progress(servers, topic, group).items()}
+
+
+def uncounted(servers: str, topic: str, group: str) -> int:
+    """How many records of a topic a group has not committed yet."""
+    return sum(end - at for at, end in _progress(servers, topic, group).values())
+
+
+def _progress(servers: str, topic: str, group: str) -> dict[TopicPartition, tuple[int, int]]:
+    consumer = KafkaConsumer(bootstrap_servers=servers, group_id=group, isolation_level="read_committed")
+    try:
+        places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
+        ends = consumer.end_offsets(places)
+        return {place: (consumer.committed(place) or 0, end) for place, end in ends.items()}
+    finally:
+        consumer.close(autocommit=False)

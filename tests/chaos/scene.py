@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-import checks
 import shop_feed
+from broker import uncounted
 from disk import Disk
 from options import Options
 from proxy import Network
@@ -61,6 +62,11 @@ class Scene:
         return f"{PREFIX}orders"
 
     @property
+    def data(self) -> list[Path]:
+        """Where the brokers keep what was written."""
+        return [broker.folder / "data" for broker in self.kafka.brokers]
+
+    @property
     def until(self) -> datetime:
         """With the event clock, when the last heartbeat is: a boundary behind all orders."""
         return self.start + timedelta(days=self.days + 2)
@@ -108,7 +114,7 @@ class Scene:
 
     def uncounted(self, group: str) -> int:
         """How many records of the orders a group has not committed yet."""
-        return checks.uncounted(self.kafka.bootstrap_servers, self.orders, group)
+        return uncounted(self.kafka.bootstrap_servers, self.orders, group)
 
     def stream_rfm(self, *arguments: str) -> None:
         """Run a command to its end."""

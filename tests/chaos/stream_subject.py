@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -15,12 +14,15 @@ import checks
 import scene
 import shop_feed
 from broker import eventually
-from plan import Kind
+from cache_check import wrong_cache
+from journal import Journal
+from open_ends import aborted_records, aborted_transactions
+from outcome import Outcome
+from plan import LONG_SECONDS, Kind
 from scene import Scene
 from stage import Stage
 from workers import Worker
 
-_NOT_COMMITTED = "a transaction was not committed"
 _COUNTED_SECONDS = 600.0
 _READY_SECONDS = 180.0
 #: Found wrong where the faults came at the wrong moments only; which may be in a short run.
@@ -35,6 +37,7 @@ class Subject:
     def __init__(self, around: Scene) -> None:
         self._scene = around
         self._folder = around.options.folder
+        self._journal = Journal()
 
     def hire(self, slot: int, folder: Path) -> Worker:
         """Start a worker."""
@@ -46,8 +49,9 @@ class Subject:
         outcome = self._exported(self._folder / "export.csv")
         seconds = round(time.monotonic() - started, 1)
         print(f"all counted {seconds} s after the last order", file=sys.stderr)
-        wrong = list(checks.cache(outcome))
+        wrong = list(wrong_cache(outcome))
         stage.end()
+        self._journal = Journal.of(_log_entries(stage))
         counted = self._counted(stage, outcome)
         wrong += [*self._missed(stage, counted), *self._restored(outcome), *stage.wrong]
         wrong += checks.findings(outcome)
@@ -59,7 +63,7 @@ class Subject:
             "wrong": wrong,
         }
 
-    def _exported(self, export: Path) -> checks.Outcome:
+    def _exported(self, export: Path) -> Outcome:
         around, wall = self._scene, self._scene.options.clock == "wall"
         until = around.until
         if wall:
@@ -73,7 +77,7 @@ class Subject:
         if replay is not None and not replay.exists():
             orders = str(self._folder / "orders.jsonl")
             around.stream_rfm("replay", orders, "--as-of", instant, "-o", str(replay))
-        return checks.Outcome(
+        return Outcome(
             servers=around.kafka.bootstrap_servers,
             redis_url=around.valkey.url,
             prefix=scene.PREFIX,
@@ -94,20 +98,14 @@ class Subject:
 
         eventually(counted, _COUNTED_SECONDS)
 
-    def _counted(self, stage: Stage, outcome: checks.Outcome) -> dict[str, Any]:
+    def _counted(self, stage: Stage, outcome: Outcome) -> dict[str, Any]:
         """How often faults really met something."""
-        entries = list(_log_entries(stage))
-        said = Counter(entry["message"] for entry in entries)
-        reasons = Counter(
-            str(entry["reason"]).partition(":")[0] for entry in entries if entry["message"] == _NOT_COMMITTED
-        )
         return {
-            "aborted records": checks.aborted(outcome),
-            "refused": dict(reasons),
-            "takeovers": said["took partitions over"],
-            "redis away": said["redis is away; scoring goes on"],
-            "redis refilled": said["redis does not hold what was written to it; writing all"],
+            "aborted transactions": aborted_transactions(self._scene.data),
+            "aborted records": aborted_records(outcome),
+            **self._journal.result,
             "disk faults met": dict(self._scene.disk.met),
+            "named": self._scene.options.named,
             "workers": len(stage.workers),
         }
 
@@ -117,8 +115,10 @@ class Subject:
         # One of them may come while no snapshot is due.
         if stage.hits[Kind.DISK_FULL] >= 3 and not counted["disk faults met"].get("full"):
             yield "the full disk was met by no snapshot"
+        if self._scene.options.seconds >= LONG_SECONDS:
+            yield from self._journal.missed()
 
-    def _restored(self, outcome: checks.Outcome) -> Iterator[str]:
+    def _restored(self, outcome: Outcome) -> Iterator[str]:
         """What comes out differently when another number of workers starts, and finds no snapshot."""
         state = self._folder / "state"
         if state.exists():

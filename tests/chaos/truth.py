@@ -23,7 +23,7 @@ _LEVELS = 5
 _NEAR_DAYS = 1e-6
 
 #: The causes that are an event's own, and its type; a backfill is whichever it was.
-_TYPES = {"order": "order", "refund": "refund", "cancel": "cancel", "erase": "erase"}
+TYPES = {"order": "order", "refund": "refund", "cancel": "cancel", "erase": "erase"}
 
 
 @dataclass(frozen=True)
@@ -106,16 +106,17 @@ def events_of(orders: Path) -> dict[str, list[Event]]:
     found: dict[str, list[Event]] = defaultdict(list)
     with orders.open("rb") as lines:
         for said in map(json.loads, lines):
-            event = _event(said)
+            event = event_of(said)
             if event is not None:
                 found[said["customer_id"]].append(event)
     return found
 
 
-def _event(said: dict[str, Any]) -> Event | None:
+def event_of(said: dict[str, Any]) -> Event | None:
+    """The event of a record, if it counts."""
     kind = said.get("type", "order")
     amount = Decimal(said.get("amount", "0"))
-    if kind not in _TYPES or amount < 0 or said.get("currency", "EUR") != "EUR":
+    if kind not in TYPES or amount < 0 or said.get("currency", "EUR") != "EUR":
         return None
     try:
         at = seconds(said["ts"])
@@ -230,7 +231,7 @@ def _may_follow(each: dict[str, Any], events: list[Event], done: int, as_of: flo
         return done == len(events) or events[done].at >= as_of
     if last is None or last.order_id != each["order_id"]:
         return False
-    return each["cause"] == "backfill" or last.type == _TYPES[each["cause"]]
+    return each["cause"] == "backfill" or last.type == TYPES[each["cause"]]
 
 
 def _says(each: dict[str, Any], account: Account, as_of: float, window: float) -> bool:
