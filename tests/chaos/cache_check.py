@@ -8,7 +8,7 @@ from typing import Any
 
 import msgpack
 import truth
-from broker import eventually, records
+from broker import eventually, last_offsets
 from outcome import Outcome
 from redis import Redis, RedisError
 from standing import NO_VERSION, Scale, Standing, Version
@@ -49,13 +49,11 @@ def _wrong_now(outcome: Outcome) -> list[str]:
         watermarks, held = _held(outcome.redis_url)
     except RedisError as error:
         return [f"Redis does not answer: {error}"]
-    current, versions = outcome.current_segments(), outcome.versions()
-    # The marker that ends a transaction takes an offset, too.
-    ends = {
-        number: some[-1].offset + 2
-        for number, some in records(outcome.servers, outcome.topic(outcome.changelog)).items()
-        if some
-    }
+    # What is quick comes first: with the wall clock all of it changes every few seconds. The marker that ends
+    # a transaction takes an offset, too.
+    last = last_offsets(outcome.servers, outcome.topic(outcome.changelog))
+    ends = {number: offset + 2 for number, offset in last.items()}
+    versions, current = outcome.versions(), outcome.current_segments()
     found = [*unlike(held, current), *wrong_watermarks(watermarks, versions, ends, outcome.group)]
     if not found:
         by_watermark = {number: versions[each["quantiles_version"]] for number, each in watermarks.items()}

@@ -7,7 +7,7 @@ with a cancel or an erase come behind the others.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -51,33 +51,33 @@ def wrong_echoes(
         committed: up to where orders are counted, by partition.
     """
     events = heard(orders)
-    last: dict[str, int] = {}
+    places = {customer: {event.partition for event in some} for customer, some in events.items()}
+    # How many of a customer's events lie before the next that may be echoed.
+    passed: Counter[str] = Counter()
     wrong = []
     for record in transitions:
         said = json.loads(record.value)
-        customer = said["customer_id"]
-        if record.partition not in {event.partition for event in events.get(customer, ())}:
-            wrong.append(f"{said['cause']} in partition {record.partition}, where its customer is not")
+        customer, where = said["customer_id"], f"{said['cause']} in partition {record.partition}"
+        if places.get(customer) != {record.partition}:
+            wrong.append(f"{where}, where its customer is not")
             continue
         if said["cause"] not in _CAUSES and said["order_id"] is None:
             continue
-        after = last.get(customer, -1)
-        offset = _echoed(said, record.partition, after, events.get(customer, ()))
-        if offset is None:
-            wrong.append(f"{said['cause']} in partition {record.partition} echoes nothing behind {after}")
-        elif offset >= committed[record.partition]:
-            wrong.append(f"{said['cause']} in partition {record.partition} echoes what is not committed")
+        number = _echoed(said, events[customer], passed[customer])
+        if number is None:
+            wrong.append(f"{where} echoes none of the events in turn")
+        elif events[customer][number].offset >= committed[record.partition]:
+            wrong.append(f"{where} echoes what is not committed")
         else:
-            last[customer] = offset
+            passed[customer] = number + 1
     if wrong:
         yield f"{len(wrong)} transitions are no echo of an event in turn: {wrong[0]}"
 
 
-def _echoed(said: dict[str, Any], partition: int, after: int, events: Iterable[Heard]) -> int | None:
-    """The first event behind an offset that may have made a transition: later ones stay for those to come."""
+def _echoed(said: dict[str, Any], events: list[Heard], passed: int) -> int | None:
+    """The first event of those left that may have made a transition: later ones stay for those to come."""
     type_ = truth.TYPES.get(said["cause"])
-    for event in events:
-        fits = event.order_id == said["order_id"] and type_ in {None, event.type}
-        if fits and event.partition == partition and event.offset > after:
-            return event.offset
+    for number in range(passed, len(events)):
+        if events[number].order_id == said["order_id"] and type_ in {None, events[number].type}:
+            return number
     return None

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from broker import Message, last_offsets, write
+from deployment import Deployment
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewTopic
 from kafka.record.default_records import DefaultRecordBatchBuilder
 from open_ends import aborted_transactions, hanging_in
+
+
+def _topic(deployment: Deployment, name: str) -> str:
+    topic = f"{deployment.settings.app_id}-{name}"
+    admin = KafkaAdminClient(bootstrap_servers=deployment.servers)
+    admin.create_topics([NewTopic(topic, 2, 1)])
+    admin.close()
+    return topic
 
 
 def _producer(servers: str, name: str) -> KafkaProducer:
@@ -18,10 +28,7 @@ def _producer(servers: str, name: str) -> KafkaProducer:
 
 
 def test_a_transaction_hangs_until_it_is_ended(deployment):
-    topic = f"{deployment.settings.app_id}-probed"
-    admin = KafkaAdminClient(bootstrap_servers=deployment.servers)
-    admin.create_topics([NewTopic(topic, 2, 1)])
-    admin.close()
+    topic = _topic(deployment, "probed")
     producer = _producer(deployment.servers, topic)
     try:
         producer.send(topic, b"{}", partition=1).get(20)
@@ -31,6 +38,17 @@ def test_a_transaction_hangs_until_it_is_ended(deployment):
         assert list(hanging_in(deployment.servers, topic)) == []
     finally:
         producer.close(timeout=5)
+
+
+def test_what_was_aborted_is_not_the_last_record(deployment):
+    topic = _topic(deployment, "aborted")
+    write(deployment.servers, topic, [Message(b"k", b"{}", partition=0), Message(b"k", b"{}", partition=0)])
+    producer = _producer(deployment.servers, topic)
+    for partition in (0, 1):
+        producer.send(topic, b"{}", partition=partition).get(20)
+    producer.abort_transaction()
+    producer.close(timeout=5)
+    assert last_offsets(deployment.servers, topic, look_back=1) == {0: 1}
 
 
 def _marker(producer_id: int, epoch: int, *, abort: bool) -> bytes:
