@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from journal import NAME_LOST
+from logged import NAME_LOST
 from plan import Fault, Kind
 from surroundings import Remedy, Surroundings
 from workers import Worker

@@ -15,7 +15,7 @@ import scene
 import shop_feed
 from broker import eventually
 from cache_check import wrong_cache
-from journal import Journal
+from logged import Logged
 from open_ends import aborted_records, aborted_transactions
 from outcome import Outcome
 from plan import LONG_SECONDS, Kind
@@ -37,7 +37,7 @@ class Subject:
     def __init__(self, around: Scene) -> None:
         self._scene = around
         self._folder = around.options.folder
-        self._journal = Journal()
+        self._logged = Logged()
 
     def hire(self, slot: int, folder: Path) -> Worker:
         """Start a worker."""
@@ -51,7 +51,7 @@ class Subject:
         print(f"all counted {seconds} s after the last order", file=sys.stderr)
         wrong = list(wrong_cache(outcome))
         stage.end()
-        self._journal = Journal.of(_log_entries(stage))
+        self._logged = Logged.of(_log_entries(stage))
         counted = self._counted(stage, outcome)
         wrong += [*self._missed(stage, counted), *self._restored(outcome), *stage.wrong]
         wrong += checks.findings(outcome)
@@ -103,7 +103,7 @@ class Subject:
         return {
             "aborted transactions": aborted_transactions(self._scene.data),
             "aborted records": aborted_records(outcome),
-            **self._journal.result,
+            **self._logged.result,
             "disk faults met": dict(self._scene.disk.met),
             "named": self._scene.options.named,
             "workers": len(stage.workers),
@@ -116,7 +116,7 @@ class Subject:
         if stage.hits[Kind.DISK_FULL] >= 3 and not counted["disk faults met"].get("full"):
             yield "the full disk was met by no snapshot"
         if self._scene.options.seconds >= LONG_SECONDS:
-            yield from self._journal.missed()
+            yield from self._logged.missed()
 
     def _restored(self, outcome: Outcome) -> Iterator[str]:
         """What comes out differently when another number of workers starts, and finds no snapshot."""

@@ -13,7 +13,7 @@ _FOLDERS = (Path(__file__).parent, _TESTS)
 #: What says what is wrong, each with all that it imports of the tests.
 _JUDGES = (
     *("checks", "truth", "echo", "standing", "dead_letters", "cache_check", "open_ends", "outcome"),
-    *("journal", "broker"),
+    *("logged", "broker"),
 )
 
 

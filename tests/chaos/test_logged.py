@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from journal import NAME_LOST, Journal
+from logged import NAME_LOST, Logged
 
 
 def _entry(message: str, reason: str = "") -> dict[str, Any]:
@@ -20,8 +20,8 @@ def test_entries_are_counted():
     snapshot = _entry("a snapshot is not used; the changelog is read from its beginning", "torn")
     timed_out = _entry("a transaction was not committed", "TimeoutError: ")
     named = [_entry(NAME_LOST), _entry("took partitions over")]
-    journal = Journal.of([_FENCED, _FENCED, timed_out, _MOVED, snapshot, *named, _entry("ready")])
-    assert journal.result == {
+    logged = Logged.of([_FENCED, _FENCED, timed_out, _MOVED, snapshot, *named, _entry("ready")])
+    assert logged.result == {
         "transactions not committed": 3,
         "refused": {"FencedMemberError": 2, "TimeoutError": 1},
         "fenced": 2,
@@ -38,4 +38,4 @@ def test_entries_are_counted():
     ("entries", "missed"), [([_FENCED, _MOVED], 0), ([_FENCED], 1), ([_MOVED], 1), ([], 2)]
 )
 def test_a_long_run_has_to_have_met_both(entries, missed):
-    assert len(list(Journal.of(entries).missed())) == missed
+    assert len(list(Logged.of(entries).missed())) == missed

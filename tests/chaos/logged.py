@@ -29,7 +29,7 @@ _FENCED = {
 
 
 @dataclass
-class Journal:
+class Logged:
     """Entries by what they say.
 
     Attributes:
@@ -43,18 +43,18 @@ class Journal:
     snapshots_refused: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, entries: Iterable[dict[str, Any]]) -> Journal:
+    def of(cls, entries: Iterable[dict[str, Any]]) -> Logged:
         """Count entries."""
-        journal = cls()
+        logged = cls()
         for entry in entries:
             message = entry["message"]
             if message in _COUNTED:
-                journal.counted[_COUNTED[message]] += 1
+                logged.counted[_COUNTED[message]] += 1
             elif message == _NOT_COMMITTED:
-                journal.not_committed[str(entry["reason"]).partition(":")[0]] += 1
+                logged.not_committed[str(entry["reason"]).partition(":")[0]] += 1
             elif message == _SNAPSHOT_REFUSED:
-                journal.snapshots_refused[str(entry["reason"])] += 1
-        return journal
+                logged.snapshots_refused[str(entry["reason"])] += 1
+        return logged
 
     @property
     def fenced(self) -> int:
