@@ -25,9 +25,11 @@ from pydantic_settings import (
 from pydantic_settings import (
     SettingsError as SettingsSourceError,
 )
+from redis.connection import parse_url
 
 PREFIX = "STREAM_RFM_"
 _NESTED = "__"
+_NO_REDIS_URL = "should be redis://:password@host:port/0, with %2F for a / in the password and so on"
 
 Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -63,6 +65,15 @@ class RedisSettings(_Section):
     url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
     timeout_seconds: Seconds = 2.0
     sample_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+
+    @field_validator("url")
+    @classmethod
+    def _is_the_url_of_a_redis(cls, url: SecretStr) -> SecretStr:
+        try:
+            parse_url(url.get_secret_value())  # type: ignore[no-untyped-call] # redis has no types for it
+        except ValueError:  # its message may quote a part of the URL, and that part a password
+            raise ValueError(_NO_REDIS_URL) from None
+        return url
 
 
 class TopicSettings(_Section):

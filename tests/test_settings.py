@@ -1,3 +1,8 @@
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+
 import pytest
 
 from stream_rfm.settings import SettingsError, load, variable
@@ -130,6 +135,42 @@ def test_secrets_are_in_no_sentence_and_in_no_repr(monkeypatch):
     assert "hush" not in f"{load()!r} {load()}"
     monkeypatch.setenv("STREAM_RFM_REDIS__URL__X", "hush")
     assert "hush" not in refused()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("redis://:s3cr/et@host", "redis://:s3cret#@host:1", "http://:s3cret@host", "s3cret"),
+        *("redis://host/0?socket_timeout=s3cret", ""),
+    ],
+)
+def test_what_is_no_url_of_a_redis_is_refused_without_saying_it(monkeypatch, file, url):
+    monkeypatch.setenv("STREAM_RFM_REDIS__URL", url)
+    with pytest.raises(SettingsError) as failure:
+        load()
+    assert str(failure.value).startswith("STREAM_RFM_REDIS__URL should be redis://")
+    shown = "".join(traceback.format_exception(failure.value))
+    assert "s3cr" not in shown
+    monkeypatch.delenv("STREAM_RFM_REDIS__URL")
+    assert refused(file(f'[redis]\nurl = "{url}"\n')).startswith("redis.url should be redis://")
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://h", "rediss://user:a%2Fb@h:1/3?socket_timeout=1", "unix:///tmp/redis.sock?db=1"]
+)
+def test_urls_of_a_redis_are_taken(monkeypatch, url):
+    monkeypatch.setenv("STREAM_RFM_REDIS__URL", url)
+    assert load().redis.url.get_secret_value() == url
+
+
+def test_a_command_says_nothing_of_a_password(monkeypatch):
+    monkeypatch.setenv("STREAM_RFM_REDIS__URL", "redis://:s3cr/et@host")
+    program = Path(sys.executable).with_name("stream-rfm")
+    for arguments in (["worker"], ["lookup", "c-1"]):
+        done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 2
+        assert "STREAM_RFM_REDIS__URL should be" in done.stderr
+        assert "s3cr" not in done.stdout + done.stderr
 
 
 def test_rates_are_by_currency(monkeypatch):
