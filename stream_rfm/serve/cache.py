@@ -12,36 +12,30 @@ import asyncio
 import logging
 import time
 import uuid
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-import numpy as np
 from redis.exceptions import RedisError
 
 from stream_rfm.model.arrays import Ints
-from stream_rfm.serve.marks import Documents, Marks, Send, Watermark
+from stream_rfm.serve.marks import Marks, Send, Table, Watermark
 from stream_rfm.serve.metrics import Metrics
+from stream_rfm.serve.outbox import Outbox
 from stream_rfm.serve.redis_calls import Held, RedisCalls, end_if_cancelled, held_by
-from stream_rfm.serve.sampling import Sample, sample_of
+from stream_rfm.serve.sampling import Sample
+from stream_rfm.serve.sweeping import Sweeping
 from stream_rfm.settings import RedisSettings
 
 log = logging.getLogger(__name__)
 
-# Calls that may wait to be made: some megabytes.
-_BUFFERED = 24
-# How long the event loop may be held to read values, in seconds of this thread's work.
-_LONGEST_HOLD = 0.005
-# What part of the time is for reading values. Sending takes twice as much again.
-_SHARE = 0.1
-# The longest time that counts for that, seconds: after a pause there is no more to be had.
-_LONGEST_SINCE = 2.0
 _LONGEST_PAUSE = 5.0
 # How often to see whether the stamps are still there, seconds.
 _LOOK_SECONDS = 5.0
 # After a call that was refused, seconds: two who believe that a partition is theirs do not chase each other.
 _REFUSED_PAUSE = 1.0
+# A watermark tells whom to erase as long as the changelog has their tombstones: a day, of which this is half.
+_RELIED_MS = 12 * 3_600_000
 
 
 class SegmentCache:
@@ -63,15 +57,12 @@ class SegmentCache:
         self._metrics = metrics
         self._on_room = on_room
         self._partitions: dict[int, Marks] = {}
-        self._sends: deque[Send | Sample] = deque()
-        self._arrived = asyncio.Event()
+        self._sweeping = Sweeping(self._calls, self._partitions, metrics)
+        self._outbox = Outbox(self._partitions, self._sweeping, settings.sample_seconds)
         self._failures = 0
         self._writer = uuid.uuid4().hex[:16]
         self._stamped = 0
-        self._turn = 0
-        self._collected_at = self._looked_at = self._sampled_at = time.monotonic()
-        self._sample_seconds = settings.sample_seconds
-        self._random = np.random.default_rng()
+        self._looked_at = time.monotonic()
 
     async def held(self, partitions: list[int]) -> dict[int, Held]:
         """What Redis says that it holds of partitions, where it says so, and does so soon."""
@@ -81,8 +72,7 @@ class SegmentCache:
     def adopt(
         self,
         partition: int,
-        documents: Documents,
-        count: Callable[[], int],
+        table: Table,
         rows: Ints,
         erased: list[bytes],
         held: Held | None = None,
@@ -93,15 +83,14 @@ class SegmentCache:
 
         Args:
             partition: its number.
-            documents: reads its rows.
-            count: says how many rows there are.
+            table: its customers.
             rows: those that Redis may not hold.
             erased: ids of customers that Redis may still hold.
             held: what Redis says that it holds of it, where that can be relied on.
             replaces: whether what Redis holds is of another changelog, so that its revisions mean nothing.
         """
         self.release(partition)
-        adopted = Marks(documents, count, replaces=replaces)
+        adopted = Marks(table, replaces=replaces, unswept=not _is_young(held))
         if held is not None:
             adopted.written, adopted.reached = held.value, held.watermark
         adopted.backlog.add(rows)
@@ -110,8 +99,7 @@ class SegmentCache:
 
     def release(self, partition: int) -> None:
         """Let a partition go; its new owner writes what is still marked, or waits to be sent."""
-        self._partitions.pop(partition, None)
-        self._sends = deque(send for send in self._sends if send.partition != partition)
+        self._outbox.release(partition)
 
     def note(self, partition: int, rows: Ints, erased: list[bytes], watermark: Watermark) -> None:
         """Mark what a commit has changed."""
@@ -127,149 +115,125 @@ class SegmentCache:
         What has just changed goes before the backlog of an outage or a wipe, and partitions take turns. All
         of it gets a share of the time, whatever a machine does in it, and scoring the rest.
         """
-        started = time.monotonic()
-        budget = _SHARE * min(_LONGEST_SINCE, started - self._collected_at)
-        self._collected_at = started
-        numbers = list(self._partitions)
-        self._turn = (self._turn + 1) % max(1, len(numbers))
-        turns = [(n, self._partitions[n]) for n in numbers[self._turn :] + numbers[: self._turn]]
-        if started - self._sampled_at > self._sample_seconds > 0:
-            self._sampled_at = started
-            self._collect_sample(turns)
-        spent, since = 0.0, time.thread_time()
-        for send in self._taken(turns):
-            self._sends.append(send)
-            self._arrived.set()
-            worked = time.thread_time() - since
-            if spent + worked > budget:
-                break
-            if worked > _LONGEST_HOLD:
-                await asyncio.sleep(0)
-                spent, since = spent + worked, time.thread_time()
-        self._metrics.cache_pending.set(sum(partition.pending for _, partition in turns))
+        await self._outbox.collect()
+        self._metrics.cache_pending.set(self._outbox.pending)
 
     @property
     def has_more(self) -> bool:
         """Whether :meth:`collect` would do anything."""
-        return self._has_room and any(
-            partition.watermark or partition.pending for partition in self._partitions.values()
-        )
+        return self._outbox.has_more
 
     async def run(self) -> None:
         """Send until cancelled; while Redis is away, try again ever more slowly."""
         while True:
             with suppress(TimeoutError):
                 # Not wait_for: what cancels it at the moment in which it ends would be lost.
-                async with asyncio.timeout(_LOOK_SECONDS):
-                    await self._arrived.wait()
-            self._arrived.clear()
-            while self._sends:
+                async with asyncio.timeout(min(_LOOK_SECONDS, self._sweeping.seconds_left)):
+                    await self._outbox.arrived.wait()
+            self._outbox.arrived.clear()
+            while self._outbox.sends:
                 # One that failed may have left its stamp all the same: it is made again first.
                 if await self._make_first():
-                    await self._look_if_due()
-            await self._look_if_due()
+                    await self._look_around()
+            await self._look_around()
 
     async def close(self) -> None:
         """Close the connections."""
         await self._calls.close()
 
-    @property
-    def _has_room(self) -> bool:
-        return len(self._sends) < _BUFFERED
-
-    def _has(self, number: int, partition: Marks) -> bool:
-        """Whether a partition is still the one that it was before something was waited for."""
-        return self._partitions.get(number) is partition
-
-    def _taken(self, turns: list[tuple[int, Marks]]) -> Iterator[Send]:
-        for number, partition in turns:
-            while self._has(number, partition) and partition.has_news and self._has_room:
-                yield partition.take(number)
-        for number, partition in turns:
-            while self._has(number, partition) and partition.backlog and self._has_room:
-                yield partition.take(number)
-
-    def _collect_sample(self, turns: list[tuple[int, Marks]]) -> None:
-        """Take a sample of one partition; it waits behind the calls that make it true."""
-        known = [turn for turn in turns if turn[1].written]
-        # One at a time: a second would find again what the first has found.
-        if known and self._has_room and not any(isinstance(send, Sample) for send in self._sends):
-            self._sends.append(sample_of(*known[self._random.integers(len(known))], self._random))
-            self._arrived.set()
-
     async def _make_first(self) -> bool:
         """Whether the first call could be made."""
-        send = self._sends[0]
+        send = self._outbox.sends[0]
         if await self._done(self._compare if isinstance(send, Sample) else self._send, send):
             # In the meantime its partition may have been let go, and its sends with it.
-            if self._sends and self._sends[0] is send:
-                self._sends.popleft()
+            if self._outbox.sends and self._outbox.sends[0] is send:
+                self._outbox.sends.popleft()
             self._on_room()
             return True
         # When Redis is back, what has changed last is to be found there first.
-        for partition in self._partitions.values():
-            partition.postpone()
+        self._outbox.postpone()
         await asyncio.sleep(min(_LONGEST_PAUSE, 0.1 * 2 ** min(self._failures, 10)))
         return False
 
-    async def _look_if_due(self) -> None:
+    async def _look_around(self) -> None:
+        """See whether the stamps are still there, and sweep, where either is due."""
         if time.monotonic() - self._looked_at > _LOOK_SECONDS:
             self._looked_at = time.monotonic()
             await self._done(self._look)
+        if self._sweeping.seconds_left <= 0 and await self._done(self._sweeping.read):
+            self._on_room()
 
     async def _look(self) -> None:
         """See whether the stamps are as we left them: what is gone took the customers with it."""
-        known = {number: each for number, each in self._partitions.items() if each.written}
+        known = {number: each for number, each in self._partitions.items() if each.written or each.paused}
         if not known:
             return
         stamps = await self._calls.stamps(list(known))
         for (number, partition), stamp in zip(known.items(), stamps, strict=True):
-            if stamp == partition.written or not self._has(number, partition):
-                continue
-            found = None if stamp is None else held_by(stamp).watermark
-            if found is not None and found.app_id != self._app_id:
-                log.error(
-                    "another deployment writes to this redis: give each a database of its own",
-                    extra={"partition": number, "app_id": found.app_id},
-                )
-                continue
-            self._begin_anew(number, partition)
+            if self._outbox.has(number, partition) and (partition.paused or stamp != partition.written):
+                self._stand_by(number, partition, stamp)
 
-    def _begin_anew(self, number: int, partition: Marks) -> None:
+    def _stand_by(self, number: int, partition: Marks, stamp: bytes | None) -> None:
+        """Write all anew behind a stamp that is not the one left there, unless it is another deployment's."""
+        found = None if stamp is None else held_by(stamp).watermark
+        foreign = found is not None and found.app_id != self._app_id
+        if foreign and not partition.paused:
+            log.error(
+                "another deployment writes to this redis: give each a database of its own",
+                extra={"partition": number, "app_id": found.app_id if found else ""},
+            )
+            # Once it has gone, what it wrote is replaced: as long as it writes, too, that would have no end.
+            self._outbox.begin_anew(number, paused=True)
+        elif not foreign:
+            self._begin_anew(number)
+
+    def _begin_anew(self, number: int) -> None:
         log.warning("redis does not hold what was written to it; writing all", extra={"partition": number})
-        for send in reversed(self._sends):
-            if isinstance(send, Send) and send.partition == number:
-                partition.take_back(send)
-        partition.begin_anew()
-        self._sends = deque(send for send in self._sends if send.partition != number)
+        self._outbox.begin_anew(number)
         self._on_room()
 
     async def _send(self, send: Send) -> None:
         partition = self._partitions[send.partition]
-        reached = send.watermark or partition.reached or Watermark(0, 0, 0, 0, self._app_id)
+        expected = partition.written or await self._begin(send.partition, partition)
+        if not self._outbox.has(send.partition, partition):
+            return
+        send.replaces = send.replaces or partition.replaces
         if not send.stamp:
             self._stamped += 1
+            nothing = Watermark(0, 0, 0, 0, self._app_id, replaces=partition.replaces)
+            reached = send.watermark or partition.reached or nothing
             send.stamp = reached.stamped(self._writer, self._stamped)
-        if not await self._calls.write(send, partition.written):
+        if not await self._calls.write(send, expected):
             await self._refused(send.partition, partition)
             return
         self._metrics.cache_writes.inc(len(send.keys))
-        partition.written = send.stamp
+        partition.written, partition.stamped = send.stamp, True
         if send.watermark is not None:
             partition.reached = send.watermark
             partition.replaces = False
 
+    async def _begin(self, number: int, partition: Marks) -> bytes:
+        """The stamp that is there before the first call: nothing may come in between from here on."""
+        [stamp] = await self._calls.stamps([number])
+        if stamp is None:
+            return b""
+        # That may not have been known when the partition was taken over, or was known to a worker before.
+        found = held_by(stamp).watermark
+        if found is None or found.app_id != self._app_id or found.replaces:
+            partition.replaces = True
+        return stamp
+
     async def _refused(self, number: int, partition: Marks) -> None:
         # What took this partition's stamp most likely took others', too.
         await self._look()
-        if partition.written and self._has(number, partition):
-            self._begin_anew(number, partition)
+        if self._outbox.has(number, partition) and not (partition.paused or partition.untouched):
+            self._begin_anew(number)
         await asyncio.sleep(_REFUSED_PAUSE)
 
     async def _compare(self, sample: Sample) -> None:
         partition = self._partitions[sample.partition]
         stamp, values = await self._calls.values(sample.partition, sample.keys)
-        if stamp != partition.written or not self._has(sample.partition, partition):
+        if stamp != partition.written or not self._outbox.has(sample.partition, partition):
             # Somebody else's partition by now, or a wiped one: that is for the next look.
             return
         self._metrics.cache_sampled.inc(len(sample.keys))
@@ -298,3 +262,10 @@ class SegmentCache:
             log.info("redis is back", extra={"failed_attempts": self._failures})
         self._failures = 0
         return True
+
+
+def _is_young(held: Held | None) -> bool:
+    """Whether all who were erased since can be told from the changelog."""
+    if held is None or held.watermark is None:
+        return False
+    return time.time() * 1_000 - held.watermark.committed_at < _RELIED_MS

@@ -37,6 +37,7 @@ class Watermark:
         offset: the offset behind the changelog.
         app_id: whose changelog it is.
         schema: of it and of the customers' values; release 0.1 said none, and meant 1.
+        replaces: whether there still may be values of another changelog.
     """
 
     as_of: int
@@ -45,6 +46,7 @@ class Watermark:
     offset: int
     app_id: str
     schema: int = SCHEMA
+    replaces: bool = False
 
     def stamped(self, writer: str, call: int) -> bytes:
         """The watermark as the value of its key, unlike that of any other call.
@@ -79,13 +81,27 @@ class Send:
     stamp: bytes = b""
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What the cache asks of a partition's table.
+
+    Attributes:
+        documents: reads rows.
+        count: says how many rows there are.
+        find: the rows of customers by their ids; below zero for strangers.
+    """
+
+    documents: Documents
+    count: Callable[[], int]
+    find: Callable[[list[bytes]], Ints]
+
+
 @dataclass(slots=True, eq=False)
 class Marks:
     """Marks of one partition.
 
     Attributes:
-        documents: reads its rows.
-        count: says how many rows there are.
+        table: its customers.
         written: what Redis must have as the partition's value; nothing as long as that is not known.
         reached: the watermark behind which nothing is missing in Redis; ``None`` before there is any.
         changed: rows to be written that have just changed.
@@ -94,11 +110,15 @@ class Marks:
         erased: ids of customers whose keys have to go.
         watermark: what goes behind all that is marked.
         replaces: whether what Redis holds is of another changelog, so that its revisions mean nothing; until
-            all has been written once.
+            all has been written once, and nothing of the other one is left.
+        unswept: whether Redis may hold customers of it who are in no table. As long as it may, no watermark
+            goes behind, so that whoever takes the partition over looks for them, too.
+        untouched: whether no call was made of its marks yet.
+        stamped: whether its stamp in Redis is this worker's, so that no earlier owner writes any more.
+        paused: whether nothing is to be sent, as another deployment writes this partition.
     """
 
-    documents: Documents
-    count: Callable[[], int]
+    table: Table
     written: bytes = b""
     reached: Watermark | None = None
     changed: RowSet = field(default_factory=RowSet)
@@ -107,6 +127,10 @@ class Marks:
     erased: dict[bytes, None] = field(default_factory=dict)
     watermark: Watermark | None = None
     replaces: bool = False
+    unswept: bool = False
+    untouched: bool = True
+    stamped: bool = False
+    paused: bool = False
 
     @property
     def pending(self) -> int:
@@ -116,11 +140,33 @@ class Marks:
     @property
     def has_news(self) -> bool:
         """Whether there is something to be written that is not for the backlog's turn."""
-        return bool(self.changed or self.suspect or self.erased or (self.watermark and not self.backlog))
+        if self.paused:
+            return False
+        # A sweep waits for the stamp, also where there is nothing else to write.
+        last = self.untouched if self.unswept else self.watermark
+        return bool(self.changed or self.suspect or self.erased or (last and not self.backlog))
+
+    @property
+    def has_backlog(self) -> bool:
+        """Whether there is something for the backlog's turn."""
+        return bool(self.backlog) and not self.paused
 
     def erase(self, ids: list[bytes]) -> None:
         """Customers whose keys have to go."""
         self.erased.update(dict.fromkeys(ids))
+
+    def erase_strangers(self, ids: list[bytes]) -> int:
+        """Let the keys go of those who are in no table; state must be as it was last committed.
+
+        Who comes after this has a changed row, which is written behind.
+
+        Returns:
+            How many that were who did not have to go anyway.
+        """
+        rows = self.table.find(ids).tolist()
+        gone = [each for each, row in zip(ids, rows, strict=True) if row < 0 and each not in self.erased]
+        self.erase(gone)
+        return len(gone)
 
     def take(self, partition: int) -> Send:
         """The next customers to be written, and behind the last of them the watermark.
@@ -128,6 +174,7 @@ class Marks:
         Args:
             partition: the partition's number.
         """
+        self.untouched = False
         erased = list(islice(self.erased, _BATCH))
         for customer in erased:
             del self.erased[customer]
@@ -138,11 +185,11 @@ class Marks:
             rows = marked.take(_BATCH - len(keys))
             if marked is not self.backlog:
                 self.backlog.discard(rows)
-            for customer, document in self.documents(rows):
+            for customer, document in self.table.documents(rows):
                 keys.append(CUSTOMER_KEY + customer)
                 values.append(encode(document))
         watermark = None
-        if not self.pending:
+        if not self.pending and not self.unswept:
             watermark, self.watermark = self.watermark, None
         return Send(partition, keys, values, erased, watermark, replaces)
 
@@ -156,10 +203,11 @@ class Marks:
         self.backlog.take_from(self.changed)
 
     def begin_anew(self) -> None:
-        """Mark all: Redis does not hold what it should."""
-        self.written = b""
+        """Mark all: Redis does not hold what it should, and may hold what it should not."""
+        self.written, self.stamped = b"", False
+        self.unswept = self.untouched = True
         if self.watermark is None:
             self.watermark = self.reached
         self.reached = None
         self.suspect = RowSet()
-        self.backlog.add_first(self.count())
+        self.backlog.add_first(self.table.count())

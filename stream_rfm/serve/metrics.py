@@ -242,5 +242,10 @@ class Metrics:
         self.cache_divergent = Counter(
             "stream_rfm_cache_divergent", "Those of them whose keys said something else.", registry=registry
         )
+        self.cache_swept = Counter(
+            "stream_rfm_cache_swept",
+            "Customers whom Redis held and no table, and whose keys were deleted.",
+            registry=registry,
+        )
         self.partitions = PartitionCollector()
         registry.register(self.partitions)

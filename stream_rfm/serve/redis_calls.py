@@ -9,6 +9,8 @@ partition; and a call of the last owner that was under way for too long.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,19 +20,23 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from stream_rfm.serve.marks import SCHEMA, Send, Watermark
+from stream_rfm.serve.marks import CUSTOMER_KEY, SCHEMA, Send, Watermark
 from stream_rfm.settings import RedisSettings
 
 _PARTITION_KEY = b"rfm:partition:"
 # How long partitions that are taken over may wait for Redis, seconds: it only saves writing all of it again.
 _HELD_SECONDS = 0.5
 
+# A page of a sweep.
+_PAGE = 500
+
 # KEYS: a partition, and customers of it. ARGV: the partition's new stamp; the one that must be there, or
-# nothing where any may be; 1 where another deployment's values are replaced; the customers' values, empty for
-# an erased one. An older revision never overwrites a newer one, and what cannot be read is no revision.
+# nothing where none may be; 1 where another deployment's values are replaced; the customers' values, empty
+# for an erased one. An older revision never overwrites a newer one, and what cannot be read is no revision.
 _WRITE = """
 local stamp = redis.pcall('GET', KEYS[1])
-if ARGV[2] ~= '' and stamp ~= ARGV[2] and stamp ~= ARGV[1] then return 0 end
+if type(stamp) ~= 'string' then stamp = '' end
+if stamp ~= ARGV[2] and stamp ~= ARGV[1] then return 0 end
 local function revision(value)
   if type(value) ~= 'string' then return -1 end
   local read, said = pcall(cmsgpack.unpack, value)
@@ -47,6 +53,15 @@ end
 redis.call('SET', KEYS[1], ARGV[1])
 return 1
 """
+
+
+class _Customer(msgspec.Struct):
+    """What a sweep reads of a customer's value."""
+
+    partition: int
+
+
+_read_customer = msgspec.msgpack.Decoder(_Customer).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +100,7 @@ class RedisCalls:
 
         Args:
             send: the customers, and the stamp.
-            expected: the stamp that must be there; any may be when empty.
+            expected: the stamp that must be there; none may be when empty.
 
         Returns:
             Whether that was done: nothing was if another stamp is there.
@@ -105,6 +120,26 @@ class RedisCalls:
     async def stamps(self, partitions: list[int]) -> list[bytes | None]:
         """The stamps of partitions."""
         return await self._many([_key(number) for number in partitions])
+
+    async def customers(self, cursor: int) -> tuple[int, list[tuple[bytes, int]]]:
+        """A page of all customers.
+
+        Args:
+            cursor: where to go on; 0 to begin.
+
+        Returns:
+            Where to go on, 0 at the end, and of the customers whose values can be read their ids and the
+            partitions that they say they are in.
+        """
+        page: tuple[int, list[Any]] = await self._redis.scan(cursor, match=CUSTOMER_KEY + b"*", count=_PAGE)
+        cursor, keys = page
+        values = await self._many(keys) if keys else []
+        return cursor, list(_partitions_of(keys, values))
+
+    async def server(self) -> str:
+        """Which process this is: the cursor of one is nothing to another."""
+        said = await self._redis.info("server")
+        return str(said["run_id"])
 
     async def held(self, partitions: list[int]) -> dict[int, Held]:
         """What Redis says that it holds of partitions; nothing where it does not say so at once."""
@@ -144,6 +179,13 @@ def held_by(value: bytes) -> Held:
     except (msgspec.DecodeError, ValueError):
         return Held(value, None)
     return Held(value, said if said.schema == SCHEMA else None)
+
+
+def _partitions_of(keys: list[bytes], values: list[bytes | None]) -> Iterator[tuple[bytes, int]]:
+    for key, value in zip(keys, values, strict=True):
+        # What cannot be read is not ours, or gone meanwhile.
+        with suppress(msgspec.DecodeError, ValueError):
+            yield key.removeprefix(CUSTOMER_KEY), _read_customer(value or b"").partition
 
 
 def _key(partition: int) -> bytes:

@@ -52,11 +52,11 @@ def sample_of(partition: int, marks: Marks, random: np.random.Generator) -> Samp
         marks: its marks.
         random: chance.
     """
-    count = marks.count()
+    count = marks.table.count()
     rows: Ints = np.unique(random.integers(0, count, _SIZE)) if count else np.empty(0, np.int64)
     for waiting in (marks.suspect, marks.changed, marks.backlog):
         rows = rows[~waiting.holds(rows)]
-    known = list(marks.documents(rows))
+    known = list(marks.table.documents(rows))
     keys = [CUSTOMER_KEY + customer for customer, _ in known]
     return Sample(partition, rows, keys, [document for _, document in known])
 

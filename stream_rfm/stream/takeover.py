@@ -14,6 +14,7 @@ from stream_rfm.kafka.admin import admin_client, partitions_of
 from stream_rfm.kafka.topics import Topics
 from stream_rfm.model.rules import Rules
 from stream_rfm.serve.cache import SegmentCache
+from stream_rfm.serve.marks import Table
 from stream_rfm.serve.metrics import Metrics
 from stream_rfm.serve.redis_calls import Held
 from stream_rfm.settings import Settings, variable
@@ -247,8 +248,11 @@ class Takeover:
         erased = [customer for customer, row in zip(ids, rows.tolist(), strict=True) if row < 0]
         self._cache.adopt(
             number,
-            lambda wanted: segment_documents(store, living(store, wanted), number),
-            lambda: customers.count,
+            Table(
+                lambda wanted: segment_documents(store, living(store, wanted), number),
+                lambda: customers.count,
+                customers.find_ids,
+            ),
             rows[rows >= 0] if held else np.arange(customers.count),
             erased,
             held,

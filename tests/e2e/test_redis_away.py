@@ -76,6 +76,32 @@ def test_hung_redis_stops_nothing_and_nobody(valkey, feed, orders, deployment, t
         assert worker.end() == 0
 
 
+def test_redis_that_is_back_as_it_once_was_keeps_nobody_who_was_erased_since(
+    valkey, feed, documents, deployment, tmp_path
+):
+    valkey.start()
+    with Worker(tmp_path / "worker") as worker, Redis.from_url(valkey.url) as redis:
+        assert_cache_follows(deployment, feed(0, 20))
+        keys = redis.keys("rfm:customer:*")
+        once = dict(zip(keys, redis.mget(keys), strict=True))
+        gone = min(
+            cached(deployment).keys() - {each.get("customer_id") for each in between(documents, 20, 21)}
+        )
+        erase = {"type": "erase", "customer_id": gone, "ts": day(20)}
+        command("produce", written(tmp_path / "erase.jsonl", [erase]))
+        export = feed(20, 21)
+        assert_cache_follows(deployment, export)
+        assert worker.end() == 0
+        # Without what tells from where on it lacks something.
+        redis.flushall()
+        redis.mset(once)
+    assert gone in cached(deployment)
+    with Worker(tmp_path / "next") as worker:
+        assert_cache_follows(deployment, export, HEALED_SECONDS)
+        assert worker.metric("stream_rfm_cache_swept_total") >= 1
+        assert worker.end() == 0
+
+
 def test_wiped_redis_is_filled_again_though_no_order_comes(valkey, feed, deployment, tmp_path):
     valkey.start()
     with Worker(tmp_path / "worker") as worker:

@@ -1,21 +1,16 @@
 """The cache on a real Valkey: what it says is never older than what it said, and in the end it is whole."""
 
 import asyncio
-from contextlib import suppress
 
 import msgpack
 import numpy as np
 import pytest
-from redis import Redis
+from cached_shop import EVERYBODY, Shop, held, revisions, stamped
 
-from stream_rfm.local.valkey import ValkeyServer
 from stream_rfm.serve import cache as caching
-from stream_rfm.serve.cache import SegmentCache
+from stream_rfm.serve import outbox, sweeping
 from stream_rfm.serve.marks import Watermark
-from stream_rfm.serve.metrics import Metrics
-from stream_rfm.settings import RedisSettings
 
-EVERYBODY = 2400
 WATERMARK_1 = {
     "as_of": 1,
     "committed_at": 2,
@@ -23,97 +18,8 @@ WATERMARK_1 = {
     "offset": 1,
     "app_id": "shop",
     "schema": 1,
+    "replaces": False,
 }
-
-
-class Shop:
-    """The state of a partition: a revision for each row, and who was erased."""
-
-    def __init__(self, cache, revision=1):
-        self.cache = cache
-        self.revisions = np.full(EVERYBODY, revision)
-        self.written = 0
-        self.commits = 0
-
-    def documents(self, rows):
-        self.written += len(rows)
-        return (
-            (b"c%d" % row, {"revision": int(self.revisions[row]), "segment": "s"}) for row in rows.tolist()
-        )
-
-    def adopt(self, rows, held=None, *, replaces=False, erased=()):
-        self.cache.adopt(
-            1,
-            self.documents,
-            lambda: EVERYBODY,
-            np.array(rows, np.int64),
-            list(erased),
-            held,
-            replaces=replaces,
-        )
-
-    def commit(self, rows, erased=()):
-        self.commits += 1
-        watermark = Watermark(1, 2, 3, self.commits, "shop")
-        self.cache.note(1, np.array(rows, np.int64), list(erased), watermark)
-
-    async def settled(self, seconds=10.0):
-        """Collect as the writer does, until nothing is left to be sent."""
-        async with asyncio.timeout(seconds):
-            while self.cache.has_more or self.cache._sends:
-                await self.cache.collect()
-                await asyncio.sleep(0.01)
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory):
-    with ValkeyServer(tmp_path_factory.mktemp("own-valkey")) as server:
-        yield server
-
-
-@pytest.fixture
-def redis(valkey):
-    with Redis.from_url(valkey.url) as client:
-        client.flushall()
-        yield client
-
-
-@pytest.fixture
-async def made(valkey, monkeypatch):
-    """Makes caches that run, of one deployment each."""
-    monkeypatch.setattr(caching, "_LOOK_SECONDS", 0.2)
-    monkeypatch.setattr(caching, "_REFUSED_PAUSE", 0.05)
-    running = []
-
-    def make(app_id="shop", sample_seconds=0):
-        settings = RedisSettings(url=valkey.url, timeout_seconds=0.3, sample_seconds=sample_seconds)
-        cache = SegmentCache(settings, app_id, Metrics(), lambda: None)
-        running.append((cache, asyncio.create_task(cache.run())))
-        return cache
-
-    yield make
-    for cache, task in running:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        await cache.close()
-
-
-def held(redis):
-    keys = redis.keys("rfm:customer:*")
-    values = redis.mget(keys) if keys else []
-    rows = [int(key.removeprefix(b"rfm:customer:c")) for key in keys]
-    return {row: msgpack.unpackb(value) for row, value in zip(rows, values, strict=True)}
-
-
-def stamped(redis):
-    """The watermark in the partition's stamp."""
-    said = msgpack.unpackb(redis.get("rfm:partition:1"))
-    return {name: value for name, value in said.items() if name not in {"writer", "call"}}
-
-
-def revisions(redis):
-    return {row: said["revision"] for row, said in held(redis).items()}
 
 
 async def test_customers_go_behind_the_commit_and_the_watermark_behind_them(made, redis):
@@ -122,7 +28,7 @@ async def test_customers_go_behind_the_commit_and_the_watermark_behind_them(made
     shop.commit([1, 2])
     assert held(redis) == {}
     await shop.settled()
-    assert held(redis) == {row: {"revision": 1, "segment": "s"} for row in (1, 2)}
+    assert held(redis) == {row: {"revision": 1, "partition": 1} for row in (1, 2)}
     assert stamped(redis) == WATERMARK_1
 
 
@@ -239,7 +145,7 @@ async def test_outage_costs_nothing_but_time(made, redis, valkey, caplog):
             await cache.collect()
             await asyncio.sleep(0.005)
         # What waits to be sent is bounded, the rest are marks.
-        assert len(cache._sends) <= caching._BUFFERED
+        assert len(cache._outbox.sends) <= outbox._BUFFERED
         assert "redis is away; scoring goes on" in caplog.text
     finally:
         valkey.resume()
@@ -270,16 +176,92 @@ async def test_successor_relies_on_what_its_own_deployment_wrote(made, redis):
 
 
 async def test_what_another_deployment_wrote_is_replaced_whatever_its_revisions(made, redis):
-    theirs = Shop(made("theirs"), revision=1000)
+    theirs = Shop(made("theirs"), revision=1000, app_id="theirs")
     theirs.adopt([])
     theirs.commit(range(3))
     await theirs.settled()
     ours = Shop(made(), revision=1)
-    ours.adopt(range(EVERYBODY), None, replaces=True)
+    ours.adopt(range(EVERYBODY))
     ours.commit([])
     await ours.settled()
     assert set(revisions(redis).values()) == {1}
     assert len(held(redis)) == EVERYBODY
+
+
+async def test_nothing_of_another_deployment_is_left_to_be_newer_than_who_comes_later(made, redis):
+    theirs = Shop(made("theirs"), revision=1000, app_id="theirs")
+    theirs.adopt([])
+    theirs.commit(range(50))
+    await theirs.settled()
+    theirs.cache.release(1)
+    ours = Shop(made(), gone=range(EVERYBODY))
+    ours.adopt([], replaces=True)
+    ours.commit([])
+    await ours.settled()
+    assert held(redis) == {}
+    ours.gone.clear()
+    ours.commit(range(50))
+    await ours.settled()
+    assert revisions(redis) == dict.fromkeys(range(50), 1)
+
+
+async def test_what_another_deployment_wrote_is_replaced_to_the_end_by_whoever_goes_on(
+    made, redis, monkeypatch
+):
+    theirs = Shop(made("theirs"), revision=1000, app_id="theirs")
+    theirs.adopt([])
+    theirs.commit(range(50))
+    await theirs.settled()
+    theirs.cache.release(1)
+    monkeypatch.setattr(sweeping, "_AHEAD", 0)
+    first = Shop(made(), gone=range(EVERYBODY))
+    first.adopt([], replaces=True)
+    first.commit([])
+    async with asyncio.timeout(10):
+        while stamped(redis)["app_id"] != "shop":
+            await first.cache.collect()
+            await asyncio.sleep(0.01)
+    first.cache.release(1)
+    assert stamped(redis) == {
+        **dict.fromkeys(WATERMARK_1, 0),
+        "app_id": "shop",
+        "schema": 1,
+        "replaces": True,
+    }
+    monkeypatch.undo()
+    second = Shop(made())
+    second.adopt(range(EVERYBODY))
+    second.commit([])
+    await second.settled()
+    assert set(revisions(redis).values()) == {1}
+    assert stamped(redis) == WATERMARK_1
+
+
+async def test_two_deployments_do_not_go_on_replacing_each_other(made, redis, caplog):
+    theirs = Shop(made("theirs"), revision=1000, app_id="theirs")
+    theirs.adopt(range(EVERYBODY))
+    theirs.commit([])
+    await theirs.settled()
+    ours = Shop(made(), revision=1)
+    ours.adopt(range(EVERYBODY), replaces=True)
+    ours.commit([])
+    for _ in range(20):
+        theirs.commit([1])
+        ours.commit([1])
+        await ours.settled()
+        await theirs.settled()
+        await asyncio.sleep(0.03)
+    assert set(revisions(redis).values()) == {1}
+    assert stamped(redis)["app_id"] == "shop"
+    assert caplog.text.count("another deployment writes to this redis") == 1
+    assert "writing all" not in caplog.text
+    ours.cache.release(1)
+    redis.flushall()
+    async with asyncio.timeout(10):
+        while len(held(redis)) < EVERYBODY:
+            await theirs.settled()
+            await asyncio.sleep(0.05)
+    assert stamped(redis)["app_id"] == "theirs"
 
 
 async def test_partition_that_was_let_go_is_not_written(made, redis):

@@ -2,7 +2,7 @@ import msgpack
 import numpy as np
 import pytest
 
-from stream_rfm.serve.marks import Marks, Watermark
+from stream_rfm.serve.marks import Marks, Table, Watermark
 
 WATERMARK = Watermark(as_of=1, committed_at=2, quantiles_version=3, offset=44, app_id="shop")
 
@@ -12,9 +12,15 @@ def documents(rows):
     return ((b"c%d" % row, {"revision": row}) for row in rows.tolist() if row % 7)
 
 
+def find(ids):
+    """Everybody up to the ninth is in the table."""
+    numbers = [int(each.removeprefix(b"c")) for each in ids]
+    return np.array([number if number < 10 else -1 for number in numbers], np.int64)
+
+
 @pytest.fixture
 def marks():
-    return Marks(documents, lambda: 6)
+    return Marks(Table(documents, lambda: 6, find))
 
 
 def rows(*numbers):
@@ -107,8 +113,48 @@ def test_beginning_anew_marks_everybody_and_relies_on_nothing(marks):
     marks.written, marks.reached = b"x", WATERMARK
     marks.begin_anew()
     assert (marks.pending, marks.written, marks.reached) == (6, b"", None)
+    marks.unswept = False
     [send] = taken(marks)
     assert send.watermark == WATERMARK
+
+
+def test_no_watermark_goes_behind_as_long_as_strangers_may_be_there(marks):
+    marks.unswept, marks.watermark = True, WATERMARK
+    assert marks.has_news, "a sweep waits for the stamp"
+    assert marks.take(3).watermark is None
+    assert not marks.has_news
+    marks.changed.add(rows(1))
+    assert marks.take(3).watermark is None
+    marks.unswept = False
+    assert marks.has_news
+    assert marks.take(3).watermark == WATERMARK
+
+
+def test_strangers_are_erased_once(marks):
+    marks.erase([b"c11"])
+    assert marks.erase_strangers([b"c9", b"c10", b"c11", b"c12"]) == 2
+    assert marks.take(3).keys == [b"rfm:customer:c11", b"rfm:customer:c10", b"rfm:customer:c12"]
+
+
+@pytest.mark.parametrize("erased", [1, 1500])
+def test_who_comes_after_being_found_a_stranger_is_written_behind(marks, erased):
+    marks.erase_strangers([b"c%d" % number for number in range(100, 100 + erased)])
+    marks.changed.add(rows(100))
+    marks.postpone()
+    keys = [
+        (key, value != b"")
+        for send in taken(marks)
+        for key, value in zip(send.keys, send.values, strict=True)
+    ]
+    assert [written for key, written in keys if key == b"rfm:customer:c100"] == [False, True]
+
+
+def test_nothing_is_taken_while_it_is_paused(marks):
+    marks.changed.add(rows(1))
+    marks.backlog.add(rows(2))
+    marks.paused = True
+    assert not marks.has_news
+    assert not marks.has_backlog
 
 
 def test_stamps_say_the_watermark_and_differ():
@@ -120,6 +166,7 @@ def test_stamps_say_the_watermark_and_differ():
         "offset": 44,
         "app_id": "shop",
         "schema": 1,
+        "replaces": False,
         "writer": "w",
         "call": 1,
     }

@@ -4,28 +4,13 @@ import asyncio
 
 import msgpack
 import pytest
-from redis import Redis
 
-from stream_rfm.local.valkey import ValkeyServer
 from stream_rfm.serve.marks import Send, Watermark
 from stream_rfm.serve.redis_calls import Held, RedisCalls, end_if_cancelled, held_by
 from stream_rfm.settings import RedisSettings
 
 WATERMARK = Watermark(as_of=1, committed_at=2, quantiles_version=3, offset=44, app_id="shop")
 KEY = "rfm:customer:c"
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory):
-    with ValkeyServer(tmp_path_factory.mktemp("valkey-called")) as server:
-        yield server
-
-
-@pytest.fixture
-def redis(valkey):
-    with Redis.from_url(valkey.url) as client:
-        client.flushall()
-        yield client
 
 
 @pytest.fixture
@@ -50,6 +35,7 @@ async def test_a_call_goes_behind_the_one_before_or_is_refused(calls, redis):
     assert await calls.write(send(b"b", 2), b"a")
     assert not await calls.write(send(b"c", 3), b"a")
     assert (revision(redis), redis.get("rfm:partition:1")) == (2, b"b")
+    assert not await calls.write(send(b"c", 3), b""), "where none may be, one is"
     assert await calls.write(send(b"b", 2), b"a"), "made again, as nobody heard that it was done"
     redis.flushall()
     assert not await calls.write(send(b"c", 3), b"b")
@@ -61,6 +47,14 @@ async def test_a_late_call_of_the_last_owner_does_not_bring_back_who_was_erased(
     assert await calls.write(send(b"new", None), b"old")
     assert not await calls.write(send(b"late", 2), b"old")
     assert revision(redis) is None
+
+
+async def test_a_late_call_of_the_last_owner_does_not_delete_who_came_since(calls, redis):
+    assert await calls.write(send(b"old", 1), b"")
+    assert await calls.write(send(b"new", 2), b"old")
+    assert not await calls.write(send(b"late", None), b"old")
+    assert not await calls.write(send(b"late", None), b""), "nor its first one"
+    assert revision(redis) == 2
 
 
 async def test_a_newer_revision_stays_unless_it_is_replaced(calls, redis):
@@ -112,6 +106,20 @@ async def test_redis_that_does_not_answer_holds_nobody_up(valkey, redis):
         valkey.resume()
     assert list(await calls.held([1])) == [1]
     await calls.close()
+
+
+async def test_customers_are_read_page_by_page_with_the_partitions_that_they_say(calls, redis):
+    redis.mset({f"{KEY}{n}": msgpack.packb({"segment": "s", "partition": n % 3}) for n in range(1200)})
+    redis.mset({f"{KEY}x": b"\xc1", f"{KEY}y": b"", f"{KEY}z": msgpack.packb({"partition": "1"})})
+    redis.mset({"rfm:partition:1": msgpack.packb({"partition": 1}), "else": msgpack.packb({"partition": 1})})
+    redis.rpush(f"{KEY}list", "of another type")
+    cursor, found = await calls.customers(0)
+    assert 0 < len(found) < 1000
+    while cursor:
+        cursor, more = await calls.customers(cursor)
+        found += more
+    assert dict(found) == {b"c%d" % n: n % 3 for n in range(1200)}
+    assert await calls.server() == redis.info("server")["run_id"]
 
 
 @pytest.mark.parametrize("value", [b"", b"\xc1", msgpack.packb({"offset": "x"}), msgpack.packb([1])])

@@ -2,7 +2,7 @@ import msgpack
 import numpy as np
 import pytest
 
-from stream_rfm.serve.marks import Marks
+from stream_rfm.serve.marks import Marks, Table
 from stream_rfm.serve.sampling import sample_of
 
 RANDOM = np.random.default_rng(3)
@@ -13,9 +13,13 @@ def documents(rows):
     return ((b"c%d" % row, {"revision": row, "scored_at": 1}) for row in rows.tolist() if row % 7)
 
 
+def marks_of(count):
+    return Marks(Table(documents, lambda: count, lambda _: np.empty(0, np.int64)))
+
+
 @pytest.fixture
 def marks():
-    return Marks(documents, lambda: 60)
+    return marks_of(60)
 
 
 def values(sample, **said):
@@ -36,7 +40,7 @@ def test_customers_who_are_still_to_be_written_are_not_in_a_sample(marks):
 
 
 def test_nobody_is_no_sample():
-    assert sample_of(0, Marks(documents, lambda: 0), RANDOM).keys == []
+    assert sample_of(0, marks_of(0), RANDOM).keys == []
 
 
 def test_what_says_the_same_does_not_differ_whenever_it_was_scored(marks):

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+
+from stream_rfm.serve.marks import Marks, Table, Watermark
+from stream_rfm.serve.metrics import Metrics
+from stream_rfm.serve.outbox import _BUFFERED, Outbox
+from stream_rfm.serve.redis_calls import RedisCalls
+from stream_rfm.serve.sweeping import Sweeping
+from stream_rfm.settings import RedisSettings
+
+WATERMARK = Watermark(as_of=1, committed_at=2, quantiles_version=3, offset=44, app_id="shop")
+
+
+@pytest.fixture
+def outbox():
+    partitions = {}
+    # Nothing is called.
+    sweeping = Sweeping(RedisCalls(RedisSettings()), partitions, Metrics())
+    return Outbox(partitions, sweeping, 0)
+
+
+def marks(**state):
+    def documents(rows):
+        return ((b"c%d" % row, {"revision": row}) for row in rows.tolist())
+
+    return Marks(Table(documents, lambda: 9, lambda ids: np.full(len(ids), -1)), **state)
+
+
+def rows(count, first=0):
+    return np.arange(first, first + count)
+
+
+async def emptied(outbox):
+    """Collect until there is no more."""
+    while outbox.has_more:
+        await outbox.collect()
+    return list(outbox.sends)
+
+
+async def test_what_is_new_in_any_partition_goes_before_every_backlog(outbox):
+    for number in (1, 2):
+        outbox.partitions[number] = marks()
+        outbox.partitions[number].backlog.add(rows(3000))
+        outbox.partitions[number].changed.add(rows(1000, first=5000))
+    first, second, *others = await emptied(outbox)
+    assert {first.partition, second.partition} == {1, 2}
+    assert all(b"c5" in key for send in (first, second) for key in send.keys)
+    assert sum(len(send.keys) for send in others) == 6000
+    assert outbox.pending == 0
+    assert outbox.arrived.is_set()
+
+
+async def test_more_than_there_is_room_for_stays_a_mark(outbox):
+    outbox.partitions[1] = marks()
+    outbox.partitions[1].backlog.add(rows(40_000))
+    assert len(await emptied(outbox)) == _BUFFERED
+    assert outbox.pending == 40_000 - 1000 * _BUFFERED
+
+
+async def test_beginning_anew_takes_back_what_was_not_sent(outbox):
+    outbox.partitions[1] = marks(watermark=WATERMARK, written=b"x", stamped=True)
+    outbox.partitions[1].erase([b"e"])
+    [send] = await emptied(outbox)
+    assert send.watermark == WATERMARK
+    outbox.begin_anew(1)
+    partition = outbox.partitions[1]
+    assert not outbox.sends
+    assert (list(partition.erased), partition.watermark, partition.pending) == ([b"e"], WATERMARK, 10)
+    assert (partition.unswept, partition.stamped, partition.replaces) == (True, False, False)
+    assert outbox.has_more
+
+
+async def test_paused_partition_only_gathers_marks_and_replaces_afterwards(outbox):
+    outbox.partitions[1] = marks()
+    outbox.begin_anew(1, paused=True)
+    outbox.partitions[1].changed.add(rows(3))
+    assert not outbox.has_more
+    await outbox.collect()
+    assert not outbox.sends
+    outbox.begin_anew(1)
+    [send] = await emptied(outbox)
+    assert (len(send.keys), send.replaces) == (9, True)
+
+
+async def test_partition_that_is_released_leaves_nothing(outbox):
+    outbox.partitions[1] = marks()
+    outbox.partitions[1].changed.add(rows(3))
+    await emptied(outbox)
+    outbox.release(1)
+    assert (list(outbox.sends), outbox.partitions, outbox.has_more) == ([], {}, False)
