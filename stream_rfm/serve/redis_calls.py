@@ -31,22 +31,30 @@ _HELD_SECONDS = 0.5
 _PAGE = 500
 
 # KEYS: a partition, and customers of it. ARGV: the partition's new stamp; the one that must be there, or
-# nothing where none may be; 1 where another deployment's values are replaced; the customers' values, empty
-# for an erased one. An older revision never overwrites a newer one, and what cannot be read is no revision.
+# nothing where none may be; 1 where another deployment's values are replaced; the partition's number; the
+# customers' values, empty for an erased one. An older revision never overwrites a newer one, and what cannot
+# be read is no revision. What says another partition was written by another table: its revision means nothing
+# here, and whoever has come into that table since is not to be deleted from this one.
 _WRITE = """
 local stamp = redis.pcall('GET', KEYS[1])
 if type(stamp) ~= 'string' then stamp = '' end
 if stamp ~= ARGV[2] and stamp ~= ARGV[1] then return 0 end
-local function revision(value)
-  if type(value) ~= 'string' then return -1 end
-  local read, said = pcall(cmsgpack.unpack, value)
-  return read and type(said) == 'table' and type(said.revision) == 'number' and said.revision or -1
+local function read(value)
+  if type(value) ~= 'string' then return {} end
+  local done, said = pcall(cmsgpack.unpack, value)
+  return done and type(said) == 'table' and said or {}
+end
+local function is_ours(said)
+  return said.partition == nil or said.partition == tonumber(ARGV[4])
+end
+local function revision(said)
+  return is_ours(said) and type(said.revision) == 'number' and said.revision or -1
 end
 for i = 2, #KEYS do
-  local value = ARGV[i + 2]
+  local value = ARGV[i + 3]
   if value == '' then
-    redis.call('DEL', KEYS[i])
-  elseif ARGV[3] == '1' or revision(redis.pcall('GET', KEYS[i])) <= revision(value) then
+    if is_ours(read(redis.pcall('GET', KEYS[i]))) then redis.call('DEL', KEYS[i]) end
+  elseif ARGV[3] == '1' or revision(read(redis.pcall('GET', KEYS[i]))) <= revision(read(value)) then
     redis.call('SET', KEYS[i], value)
   end
 end
@@ -108,7 +116,7 @@ class RedisCalls:
         return bool(
             await self._write(
                 keys=[_key(send.partition), *send.keys],
-                args=[send.stamp, expected, "1" if send.replaces else "0", *send.values],
+                args=[send.stamp, expected, "1" if send.replaces else "0", send.partition, *send.values],
             )
         )
 

@@ -65,6 +65,21 @@ async def test_a_newer_revision_stays_unless_it_is_replaced(calls, redis):
     assert revision(redis) == 3
 
 
+async def test_what_another_partition_wrote_has_no_revision_here_and_is_not_deleted(calls, redis):
+    theirs = msgpack.packb({"revision": 9, "partition": 2})
+    redis.set(KEY, theirs)
+    assert await calls.write(send(b"a", None), b"")
+    assert redis.get(KEY) == theirs
+    ours = send(b"b", 3)
+    ours.values = [msgpack.packb({"revision": 3, "partition": 1})]
+    assert await calls.write(ours, b"a")
+    assert revision(redis) == 3
+    assert await calls.write(send(b"c", 2), b"b")
+    assert revision(redis) == 3
+    assert await calls.write(send(b"d", None), b"c")
+    assert revision(redis) is None
+
+
 @pytest.mark.parametrize("value", [b"", b"x", b"\xc1", msgpack.packb([1]), msgpack.packb({"revision": "x"})])
 async def test_what_cannot_be_read_is_overwritten(calls, redis, value):
     redis.set(KEY, value)
