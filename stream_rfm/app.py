@@ -246,6 +246,7 @@ def _wire_metrics(app: ScorerApp, metrics: Metrics, topics: Topics, snapshots: S
                 customers=int(lane.partition.store.customers.is_somebody().sum()),
                 memory=lane.partition.store.nbytes,
                 waiting=lane.partition.waiting,
+                clock_ahead=lane.clock_ahead,
                 snapshot_age=None if snapshots is None else snapshots.age(number),
             )
 

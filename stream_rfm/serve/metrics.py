@@ -48,6 +48,7 @@ class PartitionFacts:
         customers: how many are known.
         memory: bytes that its state takes.
         waiting: whether it waits for other partitions at a boundary.
+        clock_ahead: seconds that the last instant it knows is ahead of this machine's clock.
         snapshot_age: seconds since its snapshot on this machine was its state; ``None`` without one.
     """
 
@@ -56,6 +57,7 @@ class PartitionFacts:
     customers: int
     memory: int
     waiting: bool
+    clock_ahead: float = 0.0
     snapshot_age: float | None = None
 
 
@@ -80,6 +82,11 @@ class PartitionCollector(Collector):
             "1 while the partition waits for others at a boundary (event clock).",
             labels=["partition"],
         )
+        clock_ahead = GaugeMetricFamily(
+            "stream_rfm_clock_ahead_seconds",
+            "How far the last instant that the partition knows is ahead of this machine's clock.",
+            labels=["partition"],
+        )
         snapshot_age = GaugeMetricFamily(
             "stream_rfm_snapshot_age_seconds",
             "Since the partition's snapshot on this machine was its state.",
@@ -92,9 +99,10 @@ class PartitionCollector(Collector):
             customers.add_metric(labels, facts.customers)
             memory.add_metric(labels, facts.memory)
             waiting.add_metric(labels, facts.waiting)
+            clock_ahead.add_metric(labels, facts.clock_ahead)
             if facts.snapshot_age is not None:
                 snapshot_age.add_metric(labels, facts.snapshot_age)
-        return lag, customers, memory, waiting, snapshot_age
+        return lag, customers, memory, waiting, clock_ahead, snapshot_age
 
 
 class RecoveryCollector(Collector):

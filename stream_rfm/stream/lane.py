@@ -10,6 +10,7 @@ import numpy as np
 
 from stream_rfm.intake.document import Intake
 from stream_rfm.intake.records import Read
+from stream_rfm.model import instant
 from stream_rfm.model.order import Kind, Rejected
 from stream_rfm.model.version import Version
 from stream_rfm.stream.outcome import Outcome
@@ -51,6 +52,12 @@ class Lane:
     def number(self) -> int:
         """The partition's number."""
         return self.partition.number
+
+    @property
+    def clock_ahead(self) -> float:
+        """Seconds that the last instant here is ahead of this machine's clock; 0 by the event clock."""
+        now = time.time_ns() // 1000
+        return (self.partition.not_before(now) - now) / instant.SECOND
 
     def unread(self, run: list[Any]) -> list[Any]:
         """Those records of a run that were not read before: a seek may give some twice."""

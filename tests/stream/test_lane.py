@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from parts import Record, day, heartbeat, order
 
@@ -161,3 +163,12 @@ def test_dead_letters_wait_for_what_stands_before_them(lane_of):
     assert lane.partition.position == 2
     put(lane, heartbeat(4, day(2)))
     assert not lane.ready
+
+
+@pytest.mark.parametrize(("clock", "hours"), [("wall", 1000), ("event", 0)])
+def test_clock_that_was_ahead_is_told(lane_of, clock, hours):
+    lane, _ = lane_of(clock)
+    assert lane.clock_ahead == 0
+    put(lane, order(0, "a"))
+    lane.step(time.time_ns() // 1000 + 3_600_000 * instant.SECOND)
+    assert round(lane.clock_ahead / 3600) == hours
