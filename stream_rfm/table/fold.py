@@ -243,11 +243,12 @@ class _Fold:
         inside: Bools = entry.copy()
         if rules.window is not None:
             inside &= at > np.maximum(self.as_of[where] - rules.window, self.store.forgotten)
-            forgotten = entry & (at <= self.since[where])
-            entry &= ~forgotten
-            old = np.flatnonzero(forgotten & (kind == Kind.ORDER))
-            np.maximum.at(self.store.customers.last_forgotten, rows[old], at[old])
-            self.store.touch(rows[forgotten])
+        # Of all time too: an entry would take a name on reading back that it does not take here.
+        forgotten = entry & (at <= self.since[where])
+        entry &= ~forgotten
+        old = np.flatnonzero(forgotten & (kind == Kind.ORDER))
+        np.maximum.at(self.store.customers.last_forgotten, rows[old], at[old])
+        self.store.touch(rows[forgotten])
         # In the order of the topic, so that of two entries the later one has the higher number.
         order = np.flatnonzero(entry)[np.argsort(where[entry], kind="stable")]
         chosen = where[order]

@@ -7,7 +7,21 @@ from dataclasses import replace
 
 import pytest
 from driver import ALL, Cluster, Wall, assert_follows, small_blocks
-from events import DAY, HOUR, START, batch_of, codes, decoded, ended, enquiry, heartbeat, histories, order
+from events import (
+    DAY,
+    HOUR,
+    START,
+    batch_of,
+    cancel,
+    codes,
+    cut,
+    decoded,
+    ended,
+    enquiry,
+    heartbeat,
+    histories,
+    order,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import by_customer
@@ -129,9 +143,10 @@ class TestByTheTimeOfEvents:
         kinds = (Kind.ORDER, Kind.ENQUIRY)
         events = [
             replace(each, order_id=f"o{place}") if each.order_id else each
-            for place, each in enumerate(decoded([*before, *after], kinds=kinds))
+            for place, each in enumerate(decoded([*before, *after], kinds=kinds, late=True))
         ]
-        first = [*events[: len(before)], heartbeat((events[len(before) - 1].at - START) / DAY)]
+        first = events[: len(before)]
+        first.append(heartbeat((max(each.at for each in first) - START) / DAY))
         with small_blocks():
             cluster = Cluster(first, short, DAY, partitions)
             cluster.finish()
@@ -139,9 +154,56 @@ class TestByTheTimeOfEvents:
             cluster.more(ended(events[len(before) :], DAY))
             cluster.finish()
             cluster.crash(0, 0)
-        plain = Cluster(ended(events, DAY), replace(short, window=None), DAY, partitions)
+        plain = Cluster(
+            [*first, *ended(events[len(before) :], DAY)], replace(short, window=None), DAY, partitions
+        )
         plain.finish()
         assert cluster.rows() == plain.rows()
+
+    @settings(max_examples=40)
+    @given(codes(20), codes(20), st.integers(1, 5), st.sampled_from([None, 30 * DAY, 4 * DAY]))
+    def test_what_comes_late_counts_the_same_after_a_restart(self, before, after, size, window):
+        """An order from before what was forgotten takes no name, whoever remembers it."""
+        short = replace(KEPT, window=3 * DAY, dedupe=2 * DAY)
+        first = ended(decoded(before, customers=2, late=True), DAY)
+        end = first[-1].at
+        then = []
+        for place, each in enumerate(decoded(after, customers=2)):
+            one = replace(each, at=each.at + end - START)
+            # And another one of that id, from before; and the same again.
+            then += [one, replace(one, at=end - (place + 2) * DAY), one] if place % 3 == 0 else [one]
+        said = []
+        for killed in (False, True):
+            with small_blocks():
+                cluster = Cluster(first, short, DAY)
+                cluster.finish()
+                cluster.change(replace(short, window=window))
+                for part in cut(ended(then, DAY), [size]):
+                    cluster.more(ended(then, DAY)[part])
+                    cluster.finish()
+                    if killed:
+                        cluster.crash(0, 0)
+            assert cluster.is_done()
+            said.append((cluster.rows(), standing(cluster.transitions())))
+        assert said[0] == said[1]
+
+    @pytest.mark.parametrize("event", [order("c0", "x", 20.3, 7), cancel("c0", "x", 20.3)])
+    def test_an_order_from_before_what_was_forgotten_takes_no_name_of_all_time(self, event):
+        """It counts, and the later order of that id is the one that comes again or is cancelled."""
+        short = replace(KEPT, window=3 * DAY, dedupe=2 * DAY)
+        first = [order("c0", "a", 0), order("c1", "b", 0.5), order("c0", "c", 10), heartbeat(20)]
+        cluster = Cluster(first, short, DAY)
+        cluster.finish()
+        cluster.change(replace(short, window=None))
+        cluster.more([order("c0", "x", 20.1, 7), order("c0", "x", 5, 9), heartbeat(20.2)])
+        cluster.finish()
+        assert cluster.held[0].partition.store.customers.frequency[0] == 4
+        other = cluster.survivor()
+        for each in (cluster, other):
+            each.more([event, heartbeat(22)])
+            each.finish()
+        assert other.rows() == cluster.rows()
+        assert other.held[0].partition.store.customers.frequency[0] == (4 if event.kind is Kind.ORDER else 3)
 
     def test_a_partition_that_is_behind_passes_the_versions_of_former_rules(self):
         history = [order("c0", "a", 0.5), order("c1", "b", 0.6), heartbeat(9)]
