@@ -45,7 +45,7 @@ class Former:
         self.names = {_FIRST + place: name for place, (name, _) in enumerate(every)}
         self.eras = {_FIRST + place: era for place, (_, era) in enumerate(every)}
         rows, versions = customers.count, customers.version[: customers.count]
-        era_of = np.searchsorted([era.since for era in eras], versions, side="right") - 1
+        era_of = np.searchsorted([era.since for era in eras[1:]], versions, side="right")
         former = customers.segment[:rows] != NO_SEGMENT
         if ours is not None:
             former &= versions < ours

@@ -85,10 +85,23 @@ class Marker(msgspec.Struct, array_like=True):
 
     def forgotten_by(self, rules: Rules, clock: Clock) -> int:
         """The instant up to which all was forgotten, by former rules and by those of the fingerprint."""
-        if not self.eras or self.fingerprint == fingerprint_of(rules, clock) or self.version is None:
+        version = self.applied
+        if version is None or self.fingerprint == fingerprint_of(rules, clock):
             return self.forgotten
-        retention, as_of = self.eras[-1].retention, self.version[1]
-        return self.forgotten if retention is None else max(self.forgotten, as_of - retention)
+        return self.forgotten_as_of(version)
+
+    def forgotten_as_of(self, version: Version) -> int:
+        """The same, if the rules of the fingerprint had gone on to a version, and it is one of theirs.
+
+        Rules forget nothing with their first version: a partition that is behind may pass it without knowing
+        them. By the event clock a second one is only made when all have applied the first.
+        """
+        if not self.eras or version.rules not in {"", self.fingerprint.partition("-")[0]}:
+            return self.forgotten
+        era = self.eras[-1]
+        if era.retention is None or version.number <= era.since:
+            return self.forgotten
+        return max(self.forgotten, version.as_of - era.retention)
 
 
 # Made here: threads that are the first to decode a type at the same time may crash msgspec 0.22.

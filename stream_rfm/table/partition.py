@@ -21,17 +21,14 @@ from stream_rfm.table.former import Former
 from stream_rfm.table.journal import MARKER, Journal, Record
 from stream_rfm.table.marker import SCHEMA, Marker, fingerprint_of, read_marker, version_value
 from stream_rfm.table.report import Report
+from stream_rfm.table.reporting import Reporting
 from stream_rfm.table.rescoring import Rescoring
 from stream_rfm.table.restore import Restore
 from stream_rfm.table.snapshot import Snapshot, copy_of
 from stream_rfm.table.store import Changes, Store
-from stream_rfm.table.view import summary
 
 #: Before any version: nobody is scored.
 UNSCORED = Version(0, 0)
-
-# A silence may pass many boundaries; so many of them are reported at once, while customers are few.
-_FRAMES, _FRAMES_CUSTOMERS = 64, 2_000
 
 
 class Partition:
@@ -55,10 +52,10 @@ class Partition:
         self._marked: bytes | None = None
         self._time = 0
         self._start: int | None = None
-        self._start_reported = False
         self._closed = -1
-        self._reported = -1
-        self._reported_again = -1
+        self._reporting = Reporting(number, clock, self._rules)
+        # Our own rules, with the first version that was made by them.
+        self._era = Era.of(rules, 0)
         # What the changelog says while not everybody is known to stand by our rules.
         self._held: Marker | None = None
         self._rescoring: Rescoring | None = None
@@ -128,36 +125,16 @@ class Partition:
         """
         if self._rescoring:
             return None
+        reporting, again = self._reporting, self._held is not None
         if not self.clock.waits:
-            return self._report_tick(now)
+            return reporting.tick(self.store, self.version or UNSCORED, now, again=again)
         if not self.waiting:
             return None
         if self.version is None:
-            return self._report_start()
-        if self._held is not None:
-            return self._report_again(self.version)
-        return self._report_boundaries(self.version)
-
-    def _report_tick(self, now: int) -> Report | None:
-        scored = self._held is None and self.version is not None and self.version.cuts is not None
-        tick = self.clock.latest_tick(now, scored=scored)
-        if tick <= max(self._reported, self.as_of):
-            return None
-        return self._report_of(range(tick, tick + 1))
-
-    def _report_again(self, version: Version) -> Report | None:
-        if self._reported_again == version.number:
-            return None
-        self._reported_again = version.number
-        return self._report_of(range(version.as_of, version.as_of + 1))
-
-    def _report_boundaries(self, version: Version) -> Report | None:
-        first = version.as_of + self.clock.interval
-        if first <= self._reported:
-            return None
-        frames = _FRAMES if self.store.customers.count <= _FRAMES_CUSTOMERS else 1
-        end = min(self._closed + 1, first + frames * self.clock.interval)
-        return self._report_of(range(first, end, self.clock.interval))
+            return None if self._start is None else reporting.start(self._start)
+        if again:
+            return reporting.again(self.store, self.version)
+        return reporting.boundaries(self.store, self.version, self._closed)
 
     def wants(self, version: Version) -> bool:
         """Whether a version is the next one to be applied."""
@@ -178,10 +155,15 @@ class Partition:
         """
         if not self._is_ours(version):
             if self._held is None:
-                self._hold(self._marker())
+                self._held = self._marker()
+                self.waiting = True
             self.version = version
+            # As if it had been applied before rules changed: partitions must not differ by who was behind.
+            self.store.forget(self._held.forgotten_as_of(version))
             return
         changed = self._held is not None
+        if self._held is not None and self._held.fingerprint != self._fingerprint:
+            self._era = Era.of(self.rules, version.number)
         self._rescoring = Rescoring(self.store, self.version or UNSCORED, version, config=changed)
 
     def rescore(self, rows: int) -> Changes:
@@ -198,8 +180,11 @@ class Partition:
 
     def records(self, erased: list[bytes]) -> list[Record]:
         """All that the changelog has to be told, with the marker last."""
-        # What is told of former rules may follow from orders that ours would forget.
-        records = self._journal.records(erased, 0 if self._held else self.as_of)
+        # What is told of former rules may follow from orders that ours would forget; and while there is one
+        # version by ours, rules that follow may not know of them.
+        version = self.version or UNSCORED
+        forgets = self._held is None and version.number > self._era.since
+        records = self._journal.records(erased, version.as_of if forgets else 0)
         self._marked = msgspec.msgpack.encode(self._marker())
         return [*records, (MARKER, self._marked)]
 
@@ -220,38 +205,18 @@ class Partition:
         changes.rejected = [(int(real[place]), reason) for place, reason in changes.rejected]
         return changes
 
-    def _report_start(self) -> Report | None:
-        if self._start is None or self._start_reported:
-            return None
-        self._start_reported = True
-        return Report(self.number, self._start, (), self._rules)
-
-    def _report_of(self, instants: range) -> Report | None:
-        if not instants:
-            return None
-        self._reported = instants[-1]
-        frames = tuple((as_of, summary(self.store, as_of)) for as_of in instants)
-        after = self.version.number if self.version else 0
-        return Report(self.number, None, frames, self._rules, again=self._held is not None, after=after)
-
     def _is_ours(self, version: Version) -> bool:
         """Whether a version was made by our rules; one that does not say so is, unless rules changed."""
         return version.rules == self._rules or (not version.rules and self._held is None)
 
-    def _hold(self, marker: Marker) -> None:
-        """Count nothing until everybody has been scored by our rules."""
-        self._held = marker
-        self.waiting = True
-
     def _marker(self) -> Marker:
         held = self._held
-        eras: tuple[Era, ...] = (Era.of(self.rules, 0),)
+        eras: tuple[Era, ...] = (self._era,)
         if held is not None:
             if self._rescoring is None:
                 # Nothing has changed but what was refused or lost.
-                return msgspec.structs.replace(held, position=self.position)
-            begins = held.fingerprint != self._fingerprint
-            eras = (*held.eras, *([Era.of(self.rules, self._rescoring.version.number)] if begins else []))
+                return msgspec.structs.replace(held, position=self.position, forgotten=self.store.forgotten)
+            eras = held.eras if held.fingerprint == self._fingerprint else (*held.eras, self._era)
         version = None if self.version is None else version_value(self.version)
         return Marker(
             schema=SCHEMA,
@@ -291,10 +256,12 @@ class Partition:
             marker.revisions_from,
             forgotten=marker.forgotten_by(rules, clock),
         )
+        began = bool(marker.eras) and marker.fingerprint == partition._fingerprint
+        if began:
+            partition._era = marker.eras[-1]
         if marker.version is not None and not marker.is_made_by(rules, clock):
-            partition._hold(marker)
-            began = marker.fingerprint == partition._fingerprint
-            former, ours = (marker.eras[:-1], marker.eras[-1].since) if began else (marker.eras, None)
+            partition._held, partition.waiting = marker, True
+            former, ours = (marker.eras[:-1], partition._era.since) if began else (marker.eras, None)
             store = partition.store
             store.former = Former(store.customers, store.entries, former, ours)
         return partition

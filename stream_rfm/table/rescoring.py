@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from stream_rfm.model.arrays import Column, Ints
-from stream_rfm.model.order import Kind
 from stream_rfm.model.transition import Cause
 from stream_rfm.model.version import Version
 from stream_rfm.table.customers import NEVER, NO_SEGMENT
@@ -66,7 +65,7 @@ class Rescoring:
 
     def _move_window(self, low: int, high: int) -> None:
         """Take out of the totals what has left the window of the customers in a range of rows."""
-        entries, customers = self._store.entries, self._store.customers
+        entries = self._store.entries
         positions = self._leaving - entries.first
         positions = positions[positions >= 0]
         mine = (entries.row[positions] >= low) & (entries.row[positions] < high)
@@ -74,11 +73,8 @@ class Rescoring:
         positions = positions[mine]
         if not len(positions):
             return
-        rows = entries.row[positions]
-        np.subtract.at(customers.frequency, rows, entries.kind[positions] == Kind.ORDER)
-        np.subtract.at(customers.monetary, rows, entries.amount[positions])
-        entries.leave(positions)
-        self._store.touch(np.unique(rows).astype(np.int64))
+        self._store.leave(positions)
+        self._store.touch(np.unique(entries.row[positions]).astype(np.int64))
 
     def _score(self, rows: Ints, before: Standings, changes: Changes) -> None:
         store, customers, version = self._store, self._store.customers, self._new

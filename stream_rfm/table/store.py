@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from stream_rfm.model.arrays import Hashes, Ints
-from stream_rfm.model.order import Reason
+from stream_rfm.model.order import Kind, Reason
 from stream_rfm.model.rules import Rules
 from stream_rfm.table.customers import NEVER, Customers
 from stream_rfm.table.entries import Entries
@@ -82,6 +82,22 @@ class Store:
         rows = np.unique(np.concatenate(self._touched)) if self._touched else np.empty(0, np.int64)
         self._touched = []
         return rows
+
+    def leave(self, positions: Ints) -> None:
+        """Take entries out of the window and out of their customers' totals."""
+        rows = self.entries.row[positions]
+        np.subtract.at(self.customers.frequency, rows, self.entries.kind[positions] == Kind.ORDER)
+        np.subtract.at(self.customers.monetary, rows, self.entries.amount[positions])
+        self.entries.leave(positions)
+
+    def forget(self, until: int) -> None:
+        """Take what former rules forgot, up to an instant, for forgotten: all-time totals still know it."""
+        self.forgotten = max(self.forgotten, until)
+        positions = self.entries.leaving(self.forgotten)
+        if self.rules.window is None:
+            self.entries.leave(positions)
+        else:
+            self.leave(positions)
 
     def note_refunds(self, positions: Ints, orders: Hashes) -> None:
         """Note which orders the refunds at some positions are of, where their own ids do not say so."""

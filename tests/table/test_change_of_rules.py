@@ -51,6 +51,8 @@ EVERY = (
     replace(KEPT, window=None, method="linear"),
     replace(KEPT, window=30 * DAY, min_customers=5, exact_up_to=1),
 )
+#: The opposite: what is older than three days is gone.
+FORGETS = replace(KEPT, window=3 * DAY, dedupe=2 * DAY)
 #: By their places, which are easier to read than rules.
 rules = st.integers(0, len(EVERY) - 1)
 partitions = st.integers(1, 3)
@@ -205,6 +207,73 @@ class TestByTheTimeOfEvents:
         assert other.rows() == cluster.rows()
         assert other.held[0].partition.store.customers.frequency[0] == (4 if event.kind is Kind.ORDER else 3)
 
+    @pytest.mark.parametrize("window", [30 * DAY, 4 * DAY, None])
+    def test_what_was_forgotten_is_the_same_whoever_had_applied_the_last_version(self, window):
+        said = []
+        for applied in ((), (0,), (1,), (0, 1)):
+            cluster = behind(applied)
+            cluster.change(replace(FORGETS, window=window))
+            cluster.more([heartbeat(8)])
+            cluster.finish()
+            assert cluster.is_done()
+            forgotten = {held.partition.store.forgotten for held in cluster.held}
+            said.append((forgotten, cluster.rows(), cluster.versions))
+        assert said[0][0] == {START + DAY}
+        assert [each for each in said if each != said[0]] == []
+
+    @pytest.mark.parametrize("applied", [(), (0,), (1,)])
+    def test_it_is_so_after_a_crash_at_any_commit_and_another_change(self, applied):
+        cluster, crashes = behind(applied), 0
+        cluster.change(replace(FORGETS, window=30 * DAY))
+        cluster.more([heartbeat(8)])
+        undisturbed = cluster.survivor()
+        undisturbed.finish()
+        while any(held.partition.rules_changed for held in cluster.held):
+            for place in range(2):
+                cluster.count(place, 1)
+                cluster.commit(place, 0)
+                cluster.merge(0, 1)
+                cluster.publish(0, 0)
+                same, other = cluster.survivor(), cluster.survivor()
+                other.change(replace(FORGETS, window=40 * DAY))
+                for each in (same, other):
+                    each.finish()
+                    assert each.is_done()
+                    assert {held.partition.store.forgotten for held in each.held} == {START + DAY}
+                assert same.rows() == undisturbed.rows()
+                assert [row[1:4] for row in other.rows()] == [row[1:4] for row in undisturbed.rows()]
+                crashes += 1
+        assert crashes > 3
+
+    @pytest.mark.parametrize("applied", [(), (0,), (1,), (0, 1)])
+    @pytest.mark.parametrize("window", [30 * DAY, 40 * DAY])
+    def test_a_window_that_is_taken_back_before_the_next_version_forgets_nothing(self, applied, window):
+        long = replace(FORGETS, window=30 * DAY)
+        history = [
+            *(order("c0", "a", 0.5), order("c1", "b", 0.5), order("c0", "c", 1.5), order("c1", "d", 1.5)),
+            heartbeat(8),
+        ]
+        with small_blocks(1):
+            cluster = Cluster(history, long, DAY, 2)
+            cluster.finish()
+            last = cluster.versions[-1].number
+            cluster.change(FORGETS)
+            while cluster.versions[-1].number == last:
+                for place in range(2):
+                    cluster.count(place, ALL)
+                    cluster.commit(place, 0)
+                cluster.merge(0, ALL)
+                cluster.publish(0, 0)
+            for place in applied:
+                while cluster.held[place].partition.rules_changed:
+                    cluster.count(place, ALL)
+                cluster.commit(place, 0)
+            cluster.change(replace(long, window=window))
+            cluster.more([heartbeat(10)])
+            cluster.finish()
+        assert cluster.is_done()
+        assert [row[2:4] for row in cluster.rows()] == [("2", "20.00")] * 2
+
     def test_a_partition_that_is_behind_passes_the_versions_of_former_rules(self):
         history = [order("c0", "a", 0.5), order("c1", "b", 0.6), heartbeat(9)]
         cluster = Cluster(history, KEPT, DAY, 2)
@@ -305,8 +374,35 @@ class TestByTheWallClock:
             assert wall.held[0].partition.snapshot() is None
             wall.settle()
             wall.held[0].partition.records([])
-            assert wall.held[0].partition.store.entries.count < entries
             assert wall.held[0].partition.snapshot() is not None
+            # Nor with the first version by the new rules, which may be taken back.
+            assert wall.held[0].partition.store.entries.count == entries
+            wall.now = (wall.now // HOUR + 1) * HOUR
+            for _ in range(2):
+                wall.round()
+            wall.held[0].partition.records([])
+            assert wall.held[0].partition.store.entries.count < entries
+
+
+def behind(applied: Iterable[int]) -> Cluster:
+    """Two partitions with the same orders, and a last version that only some of them have applied."""
+    history = [
+        *(order("c0", "a", 0.5), order("c1", "b", 0.5), order("c0", "c", 1.5), order("c1", "d", 1.5)),
+        *(heartbeat(2), heartbeat(3), heartbeat(4), heartbeat(5)),
+    ]
+    cluster = Cluster(history, FORGETS, DAY, 2)
+    while not cluster.versions or cluster.versions[-1].number < 4:
+        for place in range(2):
+            cluster.count(place, ALL)
+            cluster.commit(place, 0)
+        cluster.merge(0, ALL)
+        cluster.publish(0, 0)
+    for place in applied:
+        while cluster.held[place].partition.version.number < 4:
+            cluster.count(place, ALL)
+        cluster.commit(place, 0)
+    assert [held.partition.version.number == 4 for held in cluster.held] == [p in applied for p in range(2)]
+    return cluster
 
 
 def stood(former: Rules = KEPT) -> Wall:

@@ -96,3 +96,12 @@ def test_what_former_rules_forgot_is_known_by_the_version_applied():
     assert later.forgotten_by(replace(RULES, window=None), WALL) == 90 * DAY
     for_ever = written(replace(RULES, window=None), version=(3, 100 * DAY, 9, None))
     assert for_ever.forgotten_by(RULES, WALL) == -1
+
+
+def test_rules_have_forgotten_what_their_own_versions_say_but_for_the_first():
+    later = Version(9, 100 * DAY)
+    marker = written(eras=(Era.of(RULES, 8),), forgotten=20 * DAY)
+    assert marker.forgotten_as_of(later) == 70 * DAY
+    assert marker.forgotten_as_of(replace(later, rules=RULES.fingerprint())) == 70 * DAY
+    assert marker.forgotten_as_of(replace(later, number=8)) == 20 * DAY
+    assert marker.forgotten_as_of(replace(later, rules=replace(RULES, best="low").fingerprint())) == 20 * DAY

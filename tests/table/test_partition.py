@@ -32,7 +32,7 @@ from stream_rfm.model import money
 from stream_rfm.model.order import Kind, OrderEvent, Reason
 from stream_rfm.model.rules import Rules
 from stream_rfm.model.version import Version
-from stream_rfm.table import partition as partition_module
+from stream_rfm.table import reporting
 from stream_rfm.table.clock import Clock
 from stream_rfm.table.journal import BLOCK, MARKER
 from stream_rfm.table.partition import Partition
@@ -198,7 +198,7 @@ class TestByTheTimeOfEvents:
         assert partition.report(0) is None
 
     def test_with_many_customers_boundaries_are_reported_one_by_one(self, monkeypatch):
-        monkeypatch.setattr(partition_module, "_FRAMES_CUSTOMERS", 1)
+        monkeypatch.setattr(reporting, "_FRAMES_CUSTOMERS", 1)
         history = [order("c0", "a", 0.5), order("c1", "a", 0.5), heartbeat(4)]
         cluster = Cluster(history, RULES, DAY)
         cluster.finish()

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from events import DAY, START, UNIT, batch_of, order, refund
 
 from stream_rfm.model.grid import load
 from stream_rfm.model.order import Reason
 from stream_rfm.model.rules import Rules
 from stream_rfm.model.version import Version
+from stream_rfm.table.entries import INSIDE
 from stream_rfm.table.fold import fold
 from stream_rfm.table.store import Changes, Store
 
@@ -14,8 +18,8 @@ RULES = Rules(load("three-level"))
 NOBODY_SCORED = Version(0, START)
 
 
-def folded(*events) -> Store:
-    store = Store(RULES)
+def folded(*events, rules: Rules = RULES) -> Store:
+    store = Store(rules)
     clock = np.full(len(events), START + 10 * DAY)
     fold(store, batch_of(events), clock, NOBODY_SCORED)
     return store
@@ -50,6 +54,16 @@ def test_refunds_with_an_id_of_their_own_are_noted_once():
     assert number == 1
     assert store.entries.refunds_of == {hashed: [1]}
     assert store.take_refunds() == []
+
+
+@pytest.mark.parametrize(("window", "left"), [(30 * DAY, (1, 5 * UNIT)), (None, (2, 15 * UNIT))])
+def test_what_is_forgotten_leaves_the_window_but_not_all_time(window, left):
+    store = folded(order("c0", "a", 1, 10), order("c0", "b", 3, 5), rules=replace(RULES, window=window))
+    for day in (2, 1):
+        store.forget(START + day * DAY)
+        assert store.forgotten == START + 2 * DAY
+        assert (store.customers.frequency[0], store.customers.monetary[0]) == left
+    assert store.entries.flags[:2].tolist() == [0, INSIDE]
 
 
 def test_standings_are_those_of_the_columns():

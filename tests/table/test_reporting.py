@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from events import DAY, HOUR, START, order
+from scorer import SCORED, UNSCORED, Scorer, ruled
+
+from stream_rfm.table.clock import Clock
+from stream_rfm.table.reporting import Reporting
+
+RULES = ruled(30 * DAY, 0)
+DAILY, HOURLY = Clock("event", DAY), Clock("wall", HOUR)
+LAST = replace(SCORED, number=3, as_of=START + DAY)
+
+
+def store():
+    scorer = Scorer(RULES)
+    scorer.count([order("c0", "a", 0.5), order("c1", "a", 1.5)])
+    return scorer.store
+
+
+def instants(report) -> list[float]:
+    return [(as_of - START) / DAY for as_of, _ in report.frames]
+
+
+def test_a_start_is_reported_once():
+    reporting = Reporting(2, DAILY, "ours")
+    report = reporting.start(START)
+    assert (report.partition, report.start, report.frames, report.rules) == (2, START, (), "ours")
+    assert reporting.start(START) is None
+
+
+def test_boundaries_are_reported_once_up_to_where_the_partition_is_closed():
+    reporting = Reporting(0, DAILY, "ours")
+    report = reporting.boundaries(store(), LAST, START + 4 * DAY)
+    assert (instants(report), report.after, report.again) == ([2, 3, 4], 3, False)
+    assert reporting.boundaries(store(), LAST, START + 4 * DAY) is None
+    assert reporting.boundaries(store(), replace(LAST, as_of=START + 4 * DAY), START + 4 * DAY) is None
+
+
+def test_a_version_is_reported_once_more_by_other_rules():
+    reporting = Reporting(0, DAILY, "ours")
+    report = reporting.again(store(), LAST)
+    assert (instants(report), report.after, report.again) == ([1], 3, True)
+    assert reporting.again(store(), LAST) is None
+    assert reporting.again(store(), replace(LAST, number=4)) is not None
+
+
+def test_a_tick_is_reported_once_and_more_often_while_nobody_is_scored():
+    reporting, now = Reporting(0, HOURLY, "ours"), START + DAY + HOUR + HOUR // 2
+    report = reporting.tick(store(), LAST, now, again=False)
+    assert instants(report) == [1 + 1 / 24]
+    assert reporting.tick(store(), LAST, now, again=False) is None
+    for version, again in ((LAST, True), (replace(UNSCORED, as_of=START + DAY), False)):
+        report = Reporting(0, HOURLY, "ours").tick(store(), version, now, again=again)
+        assert report.frames[0][0] == now
+        assert report.again == again
