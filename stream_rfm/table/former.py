@@ -20,6 +20,8 @@ from stream_rfm.table.entries import Entries
 
 # The number of the first segment of former rules; no grid has so many.
 _FIRST = 0x8000
+#: How many segments of former rules there are numbers for.
+MOST = NO_SEGMENT - _FIRST
 
 
 class Former:

@@ -9,6 +9,7 @@ from stream_rfm.model.quantiles import CutPoints
 from stream_rfm.model.rules import Rules
 from stream_rfm.model.version import Version
 from stream_rfm.table.clock import Clock
+from stream_rfm.table.former import MOST
 from stream_rfm.table.restore import ChangelogError
 
 SCHEMA = 1
@@ -81,6 +82,13 @@ class Marker(msgspec.Struct, array_like=True):
             raise ChangelogError(
                 f"The state is in {currency} and STREAM_RFM_CURRENCY is {rules.currency}, in which its sums "
                 f"cannot be told: go back to {currency}, {_START_ANEW}."
+            )
+        # A wrong number would be another segment, without anybody noticing.
+        former = self.eras[:-1] if self.fingerprint == fingerprint_of(rules, clock) else self.eras
+        if sum(len(era.names) for era in former) > MOST:
+            raise ChangelogError(
+                f"Customers still stand by rules of {len(former)} changes that were not waited for, with "
+                f"too many segments: go back to the last rules until everybody is scored, {_START_ANEW}."
             )
 
     def forgotten_by(self, rules: Rules, clock: Clock) -> int:

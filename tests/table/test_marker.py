@@ -8,6 +8,7 @@ from events import DAY
 from scorer import CUTS, GRID
 
 from stream_rfm.model.era import Era
+from stream_rfm.model.grid import every_code_its_own
 from stream_rfm.model.rules import Rules
 from stream_rfm.model.version import Version
 from stream_rfm.table.clock import Clock
@@ -105,3 +106,15 @@ def test_rules_have_forgotten_what_their_own_versions_say_but_for_the_first():
     assert marker.forgotten_as_of(replace(later, rules=RULES.fingerprint())) == 70 * DAY
     assert marker.forgotten_as_of(replace(later, number=8)) == 20 * DAY
     assert marker.forgotten_as_of(replace(later, rules=replace(RULES, best="low").fingerprint())) == 20 * DAY
+
+
+def test_more_former_segments_than_there_are_numbers_are_refused():
+    large = Era.of(replace(RULES, grid=every_code_its_own(10)), 0)
+    other = replace(RULES, best="low")
+    held = written(version=(3, 100 * DAY, 9, None), eras=(large,) * 32)
+    held.check(other, WALL)
+    more = msgspec.structs.replace(held, eras=(large,) * 33)
+    with pytest.raises(ChangelogError, match=r"rules of 33 changes .* go back to the last rules"):
+        more.check(other, WALL)
+    # With the last rules themselves it can go on.
+    more.check(RULES, WALL)
