@@ -47,12 +47,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--partitions", type=int, default=8)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--steady-seconds", type=float, default=20.0)
+    parser.add_argument("--rescore-seconds", type=int, default=600)
     parser.add_argument("--how", choices=("ahead", "after", "nameless"), default="ahead")
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     with harness.bench(pinned=False) as bench, ExitStack() as stack:
-        base = bench.environment(_PREFIX, options.partitions)
+        base = bench.environment(_PREFIX, options.partitions, rescore_seconds=options.rescore_seconds)
         harness.declare(base)
         workers = [_Worker(bench, base, number, options) for number in range(options.workers)]
         for worker in workers:
