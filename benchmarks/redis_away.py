@@ -3,7 +3,8 @@
 Orders come in at a steady pace. One fault follows the other: Redis is frozen and wakes with what it held,
 it is killed and comes back empty, and it is wiped. A ``read_committed`` reader of segments knows what every
 customer's key has to say; the cache is whole again when no key is behind what was committed when the
-comparison began.
+comparison began. Customers are scored anew before and after it only: what a version takes
+has a figure of its own.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from stream_rfm.local.valkey import ValkeyServer
 
 _PREFIX = "away-"
 _LAG, _PENDING = "stream_rfm_consumer_lag", "stream_rfm_cache_pending"
+_STATE = "stream_rfm_state_bytes"
 _FAULTS = ("freeze", "kill", "wipe")
 _KEYS_AT_ONCE = 2_000
 _MEGABYTE = 1 << 20
@@ -55,6 +57,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=int, default=20_000)
     parser.add_argument("--customers", type=int, default=200_000)
     parser.add_argument("--partitions", type=int, default=8)
+    parser.add_argument("--rescore-seconds", type=int, default=3600)
     parser.add_argument("--away", type=float, default=120.0, help="seconds that Redis is away")
     parser.add_argument("--steady", type=float, default=20.0, help="seconds before and between the faults")
     parser.add_argument("--faults", nargs="+", choices=_FAULTS, default=_FAULTS)
@@ -62,7 +65,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     with harness.bench() as bench, ExitStack() as stack:
-        environment = bench.environment(_PREFIX, options.partitions)
+        environment = bench.environment(_PREFIX, options.partitions, rescore_seconds=options.rescore_seconds)
         harness.declare(environment)
         log = bench.folder / "worker.log"
         worker = stack.enter_context(harness.worker(environment, log, bench.workers_core))
@@ -91,18 +94,21 @@ def show(options: argparse.Namespace, results: dict[str, Any]) -> None:
         f"\nRedis away for {options.away:.0f} s at {options.rate:,} orders/s of "
         f"{options.customers:,} customers\n"
     )
-    print("| | greatest lag, orders | order to transition, median and p99, ms | RSS, MB | whole after, s |")
-    print("|---|---|---|---|---|")
+    print(
+        "| | greatest lag | order to transition, p50 and p99 | RSS | of it beside the state | whole after |"
+    )
+    print("|---|---|---|---|---|---|")
     rows: list[tuple[str, dict[str, Any], str]] = [("before", results["steady"], "")]
     for fault in results["faults"]:
         name = fault["name"]
         if fault["away"] is not None:
             rows.append((f"{name}: away", fault["away"], ""))
-        rows.append((f"{name}: until it is whole", fault["healing"], f"{fault['healed_seconds']:.1f}"))
+        rows.append((f"{name}: until it is whole", fault["healing"], f"{fault['healed_seconds']:.1f} s"))
         rows.append((f"{name}: afterwards", fault["after"], ""))
     for name, facts, healed in rows:
-        p50, p99 = facts["latency"]
-        print(f"| {name} | {facts['lag']:,.0f} | {p50:.0f}, {p99:.0f} | {facts['rss']:.0f} | {healed} |")
+        latency = " and ".join(f"{ms:.0f}" for ms in facts["latency"]) + " ms" if facts["latency"] else ""
+        memory = f"{facts['rss']:.0f} MB | {facts['beside']:.0f} MB"
+        print(f"| {name} | {facts['lag']:,.0f} orders | {latency} | {memory} | {healed} |")
 
 
 class _Reader:
@@ -159,8 +165,8 @@ class _Watch:
         self._memory = Path(f"/proc/{pid}/statm")
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
-        #: When, orders not counted yet, and megabytes of memory.
-        self.samples: list[tuple[float, float, float]] = []
+        #: When, orders not counted yet, megabytes of memory, and those of them that are no state.
+        self.samples: list[tuple[float, float, float, float]] = []
 
     def start(self) -> None:
         self._thread.start()
@@ -172,7 +178,9 @@ class _Watch:
     def _run(self) -> None:
         while not self._ended.wait(1):
             memory = int(self._memory.read_text().split()[1]) * 4096 / _MEGABYTE
-            self.samples.append((time.time(), harness.metric(self._url, _LAG), memory))
+            state = harness.metric(self._url, _STATE) / _MEGABYTE
+            lag = harness.metric(self._url, _LAG)
+            self.samples.append((time.time(), lag, memory, memory - state))
 
 
 def _fill(
@@ -263,6 +271,6 @@ def _noting(reader: _Reader, watch: _Watch) -> Iterator[dict[str, Any]]:
     samples = [sample for sample in watch.samples if sample[0] >= start]
     late = [seconds * 1000 for at, seconds in reader.latencies if at >= start]
     facts["seconds"] = time.time() - start
-    facts["lag"] = max((lag for _, lag, _ in samples), default=0.0)
-    facts["rss"] = max((memory for _, _, memory in samples), default=0.0)
-    facts["latency"] = np.percentile(late, (50, 99)).tolist() if late else [0.0, 0.0]
+    for name, place in (("lag", 1), ("rss", 2), ("beside", 3)):
+        facts[name] = max((sample[place] for sample in samples), default=0.0)
+    facts["latency"] = np.percentile(late, (50, 99)).tolist() if late else []
