@@ -12,6 +12,7 @@ import threading
 import time
 
 import faust
+from aiokafka.errors import KafkaError as ClientError
 from kafka.errors import KafkaError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_never, wait_exponential
 
@@ -59,6 +60,10 @@ class ScorerWorker(faust.Worker):
             self.loop.run_until_complete(self._starting_fut)
         except asyncio.CancelledError:
             pass  # that is how a signal ends it
+        except ClientError as error:
+            if self._told_at is None:
+                raise
+            log.warning("ended before it had begun", extra={"reason": str(error)})
         finally:
             self._starting_fut.cancel()
             self._limit_shutdown()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,12 +12,15 @@ from typing import Any
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError, TransactionalIdAuthorizationFailed
 from aiokafka.structs import OffsetAndMetadata
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_never, wait_exponential
 
 from stream_rfm.kafka import connection
 from stream_rfm.kafka.rights import RightsError
 from stream_rfm.settings import KafkaSettings
 from stream_rfm.stream import cancellation
 from stream_rfm.stream.offset_commit import FencedMemberError, FencedSender, Membership
+
+log = logging.getLogger(__name__)
 
 Header = tuple[str, bytes]
 Message = tuple[bytes | None, bytes | None, Sequence[Header]]
@@ -26,6 +30,7 @@ _BATCH_BYTES = 900_000
 # Beginning right behind the last transaction meets markers that are still being written: ask again soon.
 _RETRY_BACKOFF_MS = 10
 _GIVE_UP_SECONDS = 1.0
+_LONGEST_PAUSE = 5.0
 # At the end of a worker: as long as a broker that is there may need to end what is open.
 _CLOSE_SECONDS = 5.0
 
@@ -115,7 +120,21 @@ class Transactions:
         self._in_doubt = False
 
     async def start(self) -> None:
-        """Make a producer; what an earlier one with the same name left open is aborted."""
+        """Make a producer, as soon as Kafka is there; what an earlier one of that name left open is aborted.
+
+        Raises:
+            RightsError: the right to use the name is missing.
+        """
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type((KafkaError, OSError)),
+            wait=wait_exponential(multiplier=0.1, max=_LONGEST_PAUSE),
+            stop=stop_never,
+            before_sleep=_say_waiting,
+        ):
+            with attempt:
+                await self._start()
+
+    async def _start(self) -> None:
         self._producer = FencedProducer(
             **connection.for_aiokafka(self._kafka),
             transactional_id=self._id,
@@ -132,6 +151,9 @@ class Transactions:
             await self.stop()
             right = ("WRITE", "TransactionalId", f"{self._group}-*")
             raise RightsError.of(self._kafka, [right]) from None
+        except BaseException:
+            await self.stop()
+            raise
         self._in_doubt = False
 
     async def stop(self) -> None:
@@ -150,7 +172,7 @@ class Transactions:
     async def renew(self) -> None:
         """Make the producer anew: after an error that leaves open what happened it is never used again."""
         await self.stop()
-        await self.start()
+        await self._start()
 
     async def commit(self, work: Work, membership: Membership) -> dict[tuple[str, int], int]:
         """Commit work as a whole or not at all.
@@ -204,6 +226,11 @@ class Transactions:
                 if not batches:
                     del waiting[topic, partition]
         return sent
+
+
+def _say_waiting(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.warning("kafka is not there yet; trying again", extra={"reason": str(error)})
 
 
 def _batches(producer: FencedProducer, messages: list[Message]) -> list[Any]:

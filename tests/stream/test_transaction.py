@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from members import committed, member_of, transactions_of, values_in, work_of
+from members import committed, member_of, transactions_of, until, values_in, work_of
 
+from stream_rfm.local.ports import free_ports
 from stream_rfm.stream.offset_commit import Membership
 from stream_rfm.stream.transaction import NotCommittedError, Transactions, Work
 
@@ -35,6 +36,32 @@ async def test_all_that_work_holds_is_there_in_its_order_and_the_ends_are_told(d
     assert await values_in(declared, topics.transitions.name) == [b"1", b"2", b"3", b"4"]
     assert await values_in(declared, topics.segments.name, 1) == [None, b"s"]
     assert await values_in(declared, topics.dead_letters.name, 1) == [b"t"]
+
+
+async def test_kafka_that_is_not_there_yet_is_waited_for(declared, caplog):
+    host, _, there = declared.servers.partition(":")
+
+    async def forward(reader, writer):
+        onward = await asyncio.open_connection(host, int(there))
+        for source, target in ((reader, onward[1]), (onward[0], writer)):
+            tasks.append(asyncio.create_task(pump(source, target)))
+
+    async def pump(source, target):
+        while data := await source.read(65_536):
+            target.write(data)
+
+    tasks = []
+    [port] = free_ports(1)
+    kafka = declared.settings.kafka.model_copy(update={"bootstrap_servers": f"127.0.0.1:{port}"})
+    transactions = Transactions(kafka, "group", "group-late")
+    starting = asyncio.create_task(transactions.start())
+    assert await until(lambda: "kafka is not there yet; trying again" in caplog.text)
+    async with await asyncio.start_server(forward, "127.0.0.1", port):
+        await asyncio.wait_for(starting, 30)
+        assert transactions._producer is not None
+        await transactions.stop()
+        for task in tasks:
+            task.cancel()
 
 
 async def test_offsets_alone_are_committed(declared, member):
@@ -101,6 +128,9 @@ async def test_stopped_producer_commits_nothing(declared, member):
 
 
 async def test_refused_offsets_leave_no_error_behind_that_nobody_looked_at(declared, member, caplog):
+    # What tests before have left behind is not meant.
+    gc.collect()
+    caplog.clear()
     async with transactions_of(declared) as transactions:
         with pytest.raises(NotCommittedError) as refused:
             await transactions.commit(
