@@ -25,7 +25,6 @@ from pydantic_settings import (
 from pydantic_settings import (
     SettingsError as SettingsSourceError,
 )
-from redis.connection import parse_url
 
 PREFIX = "STREAM_RFM_"
 _NESTED = "__"
@@ -69,6 +68,8 @@ class RedisSettings(_Section):
     @field_validator("url")
     @classmethod
     def _is_the_url_of_a_redis(cls, url: SecretStr) -> SecretStr:
+        from redis.connection import parse_url  # noqa: PLC0415 - --help need not wait for it
+
         try:
             parse_url(url.get_secret_value())  # type: ignore[no-untyped-call] # redis has no types for it
         except ValueError:  # its message may quote a part of the URL, and that part a password

@@ -21,15 +21,11 @@ def lookup(
 ) -> None:
     """Say which segment customers are in, a line a customer; the exit code is 1 when one is unknown."""
     from stream_rfm.client import SegmentReader  # noqa: PLC0415 - so that help is quick
-    from stream_rfm.settings import SettingsError, load, variable  # noqa: PLC0415 - the same
+    from stream_rfm.settings import load  # noqa: PLC0415 - the same
 
     settings = load(config)
-    try:
-        reader = SegmentReader(settings.redis.url.get_secret_value(), settings.redis.timeout_seconds)
-    except ValueError as error:
-        raise SettingsError(f"{variable('redis.url')}: {error}") from None
     fresh: dict[int, Freshness | None] = {}
-    with reader:
+    with SegmentReader(settings.redis.url.get_secret_value(), settings.redis.timeout_seconds) as reader:
         answers = reader.get_many(ids)
         for answer in answers.values():
             if answer is not None and answer.partition not in fresh:

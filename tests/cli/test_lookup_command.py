@@ -71,4 +71,5 @@ def test_url_that_is_none_is_wrong_use(monkeypatch):
     monkeypatch.setenv("STREAM_RFM_REDIS__URL", "redis://:sec/ret@127.0.0.1:x/0")
     result = run("lookup", "c-1")
     assert result.exit_code == 2
-    assert result.stderr == "STREAM_RFM_REDIS__URL: It is no URL of a Redis: redis://host:port/0 is one.\n"
+    assert result.stderr.startswith("STREAM_RFM_REDIS__URL should be redis://:password@host:port/0")
+    assert "ret" not in result.stderr
