@@ -81,7 +81,5 @@ def _check_redis(settings: RedisSettings) -> None:
     try:
         with Redis.from_url(settings.url.get_secret_value(), socket_timeout=seconds) as client:
             client.ping()
-    except ValueError:  # its message may quote a part of the URL, and that part a password
-        raise ServiceError(f"{where} has no valid URL: redis://host:port/0 is one.") from None
     except RedisError as error:
         raise ServiceError(f"{where} does not answer: {str(error).rstrip('.')}. {_START_INSTEAD}") from None

@@ -88,18 +88,11 @@ def test_named_kafka_that_does_not_answer_is_an_error(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("url", "reason"),
-    [
-        ("redis://:secret@127.0.0.1:{port}/0", "does not answer: .*Connection refused"),
-        ("redis://:secret/0@127.0.0.1:{port}/0", "has no valid URL"),
-        ("http://127.0.0.1:{port}", "has no valid URL"),
-    ],
-)
-def test_named_redis_that_does_not_answer_is_an_error_without_its_password(tmp_path, url, reason):
+def test_named_redis_that_does_not_answer_is_an_error_without_its_password(tmp_path):
     with taken() as port:
         pass
-    settings = RedisSettings(url=SecretStr(url.format(port=port)))
+    settings = RedisSettings(url=SecretStr(f"redis://:secret@127.0.0.1:{port}/0"))
+    reason = "does not answer: .*Connection refused"
     with pytest.raises(ServiceError, match=f"Redis, named in STREAM_RFM_REDIS__URL, {reason}") as failure:
         LocalServices(tmp_path, NamedServices(redis=settings)).start()
     assert "secret" not in str(failure.value)
