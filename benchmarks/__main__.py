@@ -1,6 +1,7 @@
 """``make bench``: every benchmark, or the one that is named; a table of each, and raw results as JSON.
 
 make bench ARGS="throughput --orders 2000000 --customers 10000"
+make bench ARGS="peers --peers kafka-streams flink"
 make bench ARGS="recovery --customers 1000000"
 make bench ARGS="rolling --rate 20000"
 make bench ARGS="away --rate 20000 --away 120"
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 from types import ModuleType
 
+import beside
 import harness
 import recovery
 import redis_away
@@ -20,6 +22,7 @@ import throughput
 # Each has add_options(), measure() and show().
 _BENCHMARKS: dict[str, ModuleType] = {
     "throughput": throughput,
+    "peers": beside,
     "recovery": recovery,
     "rolling": rolling,
     "away": redis_away,

@@ -140,7 +140,8 @@ def _recover_peer(bench: harness.Bench, environment: dict[str, str], options: ar
         "PEER_KEYS": str(options.peer_keys),
         "PEER_FOLDER": str(bench.folder / "peer"),
     }
-    samples = harness.peer_samples("recovering_faust.py", peer_environment, bench, options.peer_keys)
+    command = harness.faust_peer("recovering_faust.py")
+    [samples] = harness.peer_rounds(command, peer_environment, bench, options.peer_keys)
     return harness.rate(samples)
 
 

@@ -39,7 +39,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                 options.customers,
                 time.time_ns() // 1000,
             )
-            ours.append(_measure_worker(bench, environment, options.orders))
+            ours.append(measure_worker(bench, environment, options.orders))
             peers.append(_measure_peer(bench, environment, prefix, options))
             harness.progress(f"run {run}: {ours[-1]:,.0f} beside {peers[-1]:,.0f} orders/s")
     return {"stream_rfm": ours, "naive_faust": peers}
@@ -53,7 +53,7 @@ def show(options: argparse.Namespace, results: dict[str, Any]) -> None:
     print(f"\nTimes as quick: {min(ratios):.1f} to {max(ratios):.1f}.")
 
 
-def _measure_worker(bench: harness.Bench, environment: dict[str, str], orders: int) -> float:
+def measure_worker(bench: harness.Bench, environment: dict[str, str], orders: int) -> float:
     """Orders a second between the first and the last transaction seen."""
     log = bench.folder / "worker.log"
     with harness.worker(environment, log, bench.workers_core) as worker:
@@ -81,4 +81,6 @@ def _measure_peer(
         "PEER_TOLD": f"{prefix}segment-transitions",
         "PEER_PARTITIONS": str(options.partitions),
     }
-    return harness.rate(harness.peer_samples("naive_faust.py", peer_environment, bench, options.peer_orders))
+    command = harness.faust_peer("naive_faust.py")
+    [samples] = harness.peer_rounds(command, peer_environment, bench, options.peer_orders)
+    return harness.rate(samples)
