@@ -5,6 +5,7 @@ make bench ARGS="peers --peers kafka-streams flink"
 make bench ARGS="recovery --customers 1000000"
 make bench ARGS="rolling --rate 20000"
 make bench ARGS="away --rate 20000 --away 120"
+make bench ARGS="profile"
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from types import ModuleType
 
 import beside
 import harness
+import profiling
 import recovery
 import redis_away
 import rolling
@@ -26,6 +28,7 @@ _BENCHMARKS: dict[str, ModuleType] = {
     "recovery": recovery,
     "rolling": rolling,
     "away": redis_away,
+    "profile": profiling,
 }
 
 

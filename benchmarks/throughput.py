@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from typing import Any
 
 import feed
@@ -53,11 +54,17 @@ def show(options: argparse.Namespace, results: dict[str, Any]) -> None:
     print(f"\nTimes as quick: {min(ratios):.1f} to {max(ratios):.1f}.")
 
 
-def measure_worker(bench: harness.Bench, environment: dict[str, str], orders: int) -> float:
-    """Orders a second between the first and the last transaction seen."""
+def measure_worker(
+    bench: harness.Bench,
+    environment: dict[str, str],
+    orders: int,
+    on_start: Callable[[int], None] = lambda _: None,
+) -> float:
+    """Orders a second between the first and the last transaction seen; the worker's id may be told to somebody."""
     log = bench.folder / "worker.log"
     with harness.worker(environment, log, bench.workers_core) as worker:
         url = harness.wait_for(lambda: harness.metrics_url(log), worker, 60)
+        on_start(worker.pid)
         samples: list[tuple[float, float]] = []
         while not samples or samples[-1][0] < orders:
             if worker.poll() is not None:
