@@ -60,7 +60,7 @@ def measure_worker(
     orders: int,
     on_start: Callable[[int], None] = lambda _: None,
 ) -> float:
-    """Orders a second between the first and the last transaction seen; the worker's id may be told to somebody."""
+    """Orders a second between the first and the last transaction seen; the worker's id may be handed on."""
     log = bench.folder / "worker.log"
     with harness.worker(environment, log, bench.workers_core) as worker:
         url = harness.wait_for(lambda: harness.metrics_url(log), worker, 60)
