@@ -21,12 +21,15 @@ FROM python:3.12-slim
 COPY --from=build /opt/stream-rfm /opt/stream-rfm
 # The folder is where snapshots go; a volume that is mounted there gets its owner.
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin stream-rfm \
-    && install --directory --owner stream-rfm --mode 0700 /var/lib/stream-rfm
+    && install --directory --owner stream-rfm --mode 0700 /var/lib/stream-rfm /var/cache/stream-rfm
 ENV PATH=/opt/stream-rfm/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    XDG_CACHE_HOME=/var/cache/stream-rfm \
     STREAM_RFM_METRICS_PORT=9464
 USER 10001
 WORKDIR /tmp
+# What reads orders is compiled here and not at the first start; on another kind of processor it is compiled anew.
+RUN python -c "from stream_rfm.intake import kernels; kernels.load()"
 EXPOSE 9464
 # Long enough to wait for Kafka and to read the state back: until then there is no answer, or it does not matter.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \

@@ -28,7 +28,7 @@ import msgspec
 import numpy as np
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from stream_rfm.stream.raw_records import use_raw_records
+from stream_rfm.stream.fetched import use_fetched
 
 _PREFIX = "rolling-"
 _CHANGELOG = f"{_PREFIX}{_PREFIX}app-customers-changelog"
@@ -153,7 +153,7 @@ class _Reader:
         self.latencies: list[tuple[float, float]] = []
 
     def start(self) -> None:
-        use_raw_records()
+        use_fetched()
         self._thread.start()
 
     def stop(self) -> None:

@@ -18,6 +18,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_never, w
 
 from stream_rfm import logs
 from stream_rfm.app import ScorerApp, create_app
+from stream_rfm.intake import kernels
 from stream_rfm.kafka.admin import KafkaUnavailableError, admin_client
 from stream_rfm.kafka.declare import declare
 from stream_rfm.kafka.group import check_group
@@ -122,6 +123,8 @@ def run(settings: Settings) -> None:
         SettingsError: the settings do not fit together, or not the topics or the state that are there.
     """
     logs.configure(settings.log_level)
+    # While it waits for Kafka and for its partitions; orders that are there before are read without.
+    threading.Thread(target=_load_kernels, name="load-kernels", daemon=True).start()
     app = create_app(settings)
     _prepare_topics(settings, app.metrics)
     log.info("starting", extra={"app_id": settings.app_id, "clock": settings.clock})
@@ -132,6 +135,13 @@ def run(settings: Settings) -> None:
         ScorerWorker(app, settings.shutdown_seconds).execute()
     except ChangelogError as error:
         raise SettingsError(str(error)) from None
+
+
+def _load_kernels() -> None:
+    try:
+        kernels.load()
+    except ImportError as error:
+        log.warning("orders are read without compiled code, and slower", extra={"reason": str(error)})
 
 
 def _prepare_topics(settings: Settings, metrics: Metrics) -> None:

@@ -141,7 +141,7 @@ class _Batching:
         own = [place for place, refund in enumerate(self._refund_ids) if refund]
         if own:
             keys = orders.copy()
-            keys[own] = _hashes([f"refund {self._refund_ids[place]}" for place in own])
+            keys[own] = refund_keys([self._refund_ids[place] or "" for place in own])
         return Batch(
             kind=self._kind,
             at=self._at,
@@ -154,6 +154,11 @@ class _Batching:
             offset=self._said.offset,
             stamp=self._said.stamp,
         )
+
+
+def refund_keys(ids: Sequence[str]) -> Hashes:
+    """The hashes of refunds that have an id of their own, which may be that of an order too."""
+    return _hashes([f"refund {refund_id}" for refund_id in ids])
 
 
 def _hashes(ids: Sequence[str]) -> Hashes:

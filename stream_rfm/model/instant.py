@@ -57,7 +57,8 @@ def parse_many(texts: Sequence[str]) -> tuple[Ints, Bools]:
     """
     count = len(texts)
     joined = "".join(texts)
-    if len(joined) != count * _LENGTH or not joined.isascii():
+    # Of each, not of all together: a text that is too long must not lend its end to one that is too short.
+    if set(map(len, texts)) != {_LENGTH} or not joined.isascii():
         return _parse_mixed(texts)
     characters = np.frombuffer(joined.encode("ascii"), np.uint8).reshape(count, _LENGTH)
     digits = characters[:, _DIGITS].astype(np.int64) - ord("0")

@@ -8,7 +8,7 @@ same for thousands. Offsets travel in our transactions, so that Faust commits no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 from aiokafka.consumer.fetcher import OffsetResetStrategy
@@ -17,8 +17,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from stream_rfm.stream import cancellation
+from stream_rfm.stream.fetched import run_of, use_fetched, whole_batches
 from stream_rfm.stream.offset_commit import Membership
-from stream_rfm.stream.raw_records import use_raw_records
 
 #: For each partition assigned, the offset to go on from.
 Positions = Callable[[], Mapping[TP, int]]
@@ -33,6 +33,7 @@ class CommittedConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust has no setting for it
+        consumer._key_deserializer = whole_batches  # noqa: SLF001 - see above
         return consumer
 
     async def on_thread_stop(self) -> None:
@@ -54,7 +55,7 @@ class BatchConsumer(driver.Consumer):
     on_out_of_range: Callable[[], None]
 
     def _new_consumer_thread(self) -> CommittedConsumerThread:
-        use_raw_records()
+        use_fetched()
         return CommittedConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - Faust's name
@@ -66,11 +67,13 @@ class BatchConsumer(driver.Consumer):
             await self.wait(self.suspend_flow.wait())
             return
         generation = self.app.consumer_generation_id
-        for partition, run in (records or {}).items():
+        for partition, batches in (records or {}).items():
             # What comes while partitions move is read again: the flow starts anew with a seek.
             if self.should_stop or not self.flow_active or self.app.consumer_generation_id != generation:
                 break
-            yield partition, _message(TP(partition.topic, partition.partition), run, generation)
+            # Of a batch that was compacted nothing may be left.
+            if run := run_of(batches):
+                yield partition, _message(TP(partition.topic, partition.partition), run, generation)
 
     async def perform_seek(self) -> None:
         """Go on from where the state ends, which is not what Faust would ask the group for.
@@ -128,7 +131,7 @@ def transport_of(app: Any, positions: Positions, on_out_of_range: Callable[[], N
     return Transport(app.conf.broker, app)
 
 
-def _message(partition: TP, run: list[Any], generation: int) -> Any:
+def _message(partition: TP, run: Sequence[Any], generation: int) -> Any:
     last = run[-1]
     # Faust's type says bytes, and passes on whatever it is.
     value: Any = run
@@ -137,7 +140,7 @@ def _message(partition: TP, run: list[Any], generation: int) -> Any:
         partition=partition.partition,
         offset=last.offset,
         timestamp=last.timestamp / 1000,
-        timestamp_type=last.timestamp_type,
+        timestamp_type=0,
         headers=[],
         key=b"",
         value=value,

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
-from stream_rfm.intake import records
+from stream_rfm.intake import reading
 from stream_rfm.intake.document import Intake
 from stream_rfm.intake.records import Read
+from stream_rfm.intake.run import SIZE, Run
 
 #: What may wait of one partition before no more of it is fetched, whichever is reached first.
 MOST_RECORDS, MOST_BYTES = 20_000, 16 << 20
@@ -62,7 +63,7 @@ class Waiting:
             intake: what to read documents with.
         """
         for piece, size in _cut(run):
-            self._pieces.append((records.read(piece, intake), size))
+            self._pieces.append((reading.read(piece, intake), size))
             self.records += len(piece)
             self.bytes += size
 
@@ -85,6 +86,9 @@ def size_of(record: Any) -> int:
 
 
 def _sizes(run: Sequence[Any]) -> list[int]:
+    if isinstance(run, Run):
+        sizes: list[int] = run.places[SIZE].tolist()
+        return sizes
     # Every order comes by here: a call for each would cost more than all the rest of it.
     sizes = [len(record.key or b"") + len(record.value or b"") for record in run]
     if any(map(_headers, run)):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from stream_rfm.model.arrays import Column, Hashes, Ints
+from stream_rfm.table.texts import Texts
 
 
 @dataclass(slots=True)
@@ -31,8 +32,8 @@ class Batch:
     digest: Hashes
     key: Hashes
     order: Hashes
-    ids: list[bytes]
-    order_ids: list[str | None]
+    ids: list[bytes] | Texts[bytes]
+    order_ids: list[str | None] | Texts[str | None]
     offset: Ints
     stamp: Ints
 

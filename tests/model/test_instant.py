@@ -133,3 +133,8 @@ def test_every_day_of_four_centuries_is_read_at_once():
 def test_days_become_the_nearest_microsecond(days):
     assert abs(instant.from_days(days) - days * instant.DAY) <= 0.5 + 1e-3
     assert abs(instant.days(instant.from_days(days)) - days) <= 1e-9
+
+
+def test_many_texts_do_not_lend_each_other_characters():
+    texts = ["2026-01-02T03:04:05Z2", "026-01-02T03:04:05Z"]
+    assert instant.parse_many(texts)[1].tolist() == [False, False]

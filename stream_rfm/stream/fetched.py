@@ -1,0 +1,155 @@
+"""What aiokafka has fetched of a partition, as whole record batches instead of an object for each record.
+
+aiokafka makes a ``ConsumerRecord`` of every record, which costs more than all the rest of a fetch. Its own
+classes go on to check batches, to leave out what was aborted and what is only a marker, and to keep count;
+what they then would take apart record by record is handed on as it came, to be taken apart at once
+(``docs/decisions/0014-compiled-intake.md``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from struct import Struct
+from typing import Any
+
+import numpy as np
+from aiokafka import codec
+from aiokafka.consumer import fetcher
+from aiokafka.record.memory_records import MemoryRecords
+
+from stream_rfm.intake import kernels
+from stream_rfm.intake.run import WIDTH, Run
+
+# The beginning of a record batch of version 2 (Apache Kafka, "Message Format"): base offset, length, epoch of
+# the leader, magic, checksum, attributes, last offset, first and last stamp, producer, its epoch, sequence,
+# records.
+_HEADER = Struct(">qiibIhiqqqhii")
+_LENGTH, _MAGIC = slice(8, 12), 16
+_CODEC, _APPEND_TIME = 0x07, 0x08
+_DECODE = {
+    1: codec.gzip_decode,
+    2: codec.snappy_decode,
+    3: codec.lz4_decode,
+    4: codec.zstd_decode,
+}
+
+
+class Fetched:
+    """Stands for aiokafka's ``MemoryRecords``: goes through the batches, and knows the bytes of each."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._records: Any = MemoryRecords(data)
+        self._at = 0
+        #: Whether batches are to be handed on as a whole.
+        self.whole = False
+
+    def size_in_bytes(self) -> int:
+        """How many bytes were fetched."""
+        return len(self._data)
+
+    def has_next(self) -> bool:
+        """Whether there is another batch."""
+        return bool(self._records.has_next())
+
+    def next_batch(self) -> Any:
+        """The next batch."""
+        start = self._at
+        batch = self._records.next_batch()
+        self._at += 12 + int.from_bytes(self._data[start + _LENGTH.start : start + _LENGTH.stop])
+        return WholeBatch(batch, memoryview(self._data)[start : self._at]) if self.whole else batch
+
+
+class WholeBatch:
+    """A batch of aiokafka's that gives itself instead of its records."""
+
+    __slots__ = ("_batch", "data")
+
+    def __init__(self, batch: Any, data: memoryview) -> None:
+        self._batch = batch
+        #: The bytes of the batch, with its header.
+        self.data = data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batch, name)
+
+    def __iter__(self) -> Iterator[WholeBatch]:
+        return iter((self,))
+
+    def __next__(self) -> Any:
+        """The next record: aiokafka looks into batches of markers."""
+        return next(self._batch)
+
+    @property
+    def offset(self) -> int:
+        """The offset that the batch reaches to."""
+        return int(self._batch.next_offset) - 1
+
+    def records(self) -> list[Any]:
+        """The records, as aiokafka takes them apart.
+
+        Raises:
+            CorruptRecordError: it cannot.
+        """
+        return list(self._batch)
+
+
+class PartitionRecords(fetcher.PartitionRecords):
+    """Gives what :class:`Fetched` gives, as it is."""
+
+    def __init__(self, tp: Any, records: Any, aborted: Any, offset: int, key: Any, *others: Any) -> None:
+        records.whole = key is whole_batches
+        super().__init__(tp, records, aborted, offset, None, *others)
+
+    def __iter__(self) -> Any:
+        """What goes through all that was fetched: not by :meth:`__next__`, a call more for each record."""
+        return self._records_iterator
+
+    def _consumer_record(self, tp: Any, record: Any) -> Any:
+        del tp
+        return record
+
+
+def whole_batches(key: bytes) -> bytes:
+    """Marks a consumer, as what its keys are decoded with: it gives :class:`WholeBatch` for records."""
+    return key
+
+
+def use_fetched() -> None:
+    """Have all consumers of this process give records as they were parsed, or whole batches, from now on."""
+    fetcher.MemoryRecords = Fetched
+    fetcher.PartitionRecords = PartitionRecords
+
+
+def run_of(batches: Sequence[WholeBatch]) -> Sequence[Any]:
+    """The records of some batches of one partition, in their order: in columns, or one by one.
+
+    Raises:
+        CorruptRecordError: a batch does not hold together.
+    """
+    compiled = kernels.loaded()
+    if compiled is not None and all(batch.data[_MAGIC] == 2 for batch in batches):
+        run = _in_columns(batches, compiled)
+        if run is not None:
+            return run
+    return [record for batch in batches for record in batch.records()]
+
+
+def _in_columns(batches: Sequence[WholeBatch], compiled: kernels.Kernels) -> Run | None:
+    """The records in columns; ``None`` if they are not what they should be."""
+    parts = []
+    facts = np.empty((5, len(batches)), np.int64)
+    for place, batch in enumerate(batches):
+        base, _, _, _, _, attributes, _, stamp, last_stamp, _, _, _, count = _HEADER.unpack_from(batch.data)
+        part: Any = batch.data[_HEADER.size :]
+        if attributes & _CODEC:
+            part = _DECODE[attributes & _CODEC](part.tobytes())
+        parts.append(part)
+        appended = last_stamp if attributes & _APPEND_TIME else -1
+        facts[:, place] = len(part), count, base, stamp, appended
+    size, count, base, stamp, appended = facts
+    data = np.frombuffer(b"".join(parts), np.uint8)
+    end = np.cumsum(size)
+    places = np.empty((WIDTH, int(count.sum())), np.int64)
+    done = compiled.unpack(data, end - size, end, count, base, stamp, appended, places)
+    return Run(data, places) if done else None

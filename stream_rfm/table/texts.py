@@ -1,0 +1,58 @@
+"""Texts as they lie in a buffer: none becomes an object of Python's before somebody asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar, overload
+
+import numpy as np
+
+from stream_rfm.model.arrays import Column, Ints
+
+T = TypeVar("T")
+
+
+class Texts(Sequence[T]):
+    """A column of texts."""
+
+    __slots__ = ("_data", "_read", "_size", "_start")
+
+    def __init__(self, data: Column, start: Ints, size: Ints, read: Callable[[bytes], T]) -> None:
+        """Say where the texts are.
+
+        Args:
+            data: bytes that hold all of them.
+            start: where each begins.
+            size: how many bytes it has; −1 where there is none, and ``None`` stands instead.
+            read: what makes one of its bytes.
+        """
+        self._data = data
+        self._start = start
+        self._size = size
+        self._read = read
+
+    def __len__(self) -> int:
+        return len(self._start)
+
+    @overload
+    def __getitem__(self, which: int) -> T: ...
+    @overload
+    def __getitem__(self, which: slice | Ints) -> Texts[T]: ...
+    def __getitem__(self, which: int | slice | Ints) -> T | Texts[T]:
+        if isinstance(which, slice | np.ndarray):
+            return Texts(self._data, self._start[which], self._size[which], self._read)
+        start, size = int(self._start[which]), int(self._size[which])
+        # Who reads texts that may be missing has a T that None is one of.
+        return None if size < 0 else self._read(self._data[start : start + size].tobytes())  # type: ignore[return-value]
+
+    def joined(self, others: Sequence[bytes | None]) -> Texts[T]:
+        """These and others, given by their bytes, behind them."""
+        sizes = np.array([-1 if other is None else len(other) for other in others], np.int64)
+        ends = len(self._data) + np.cumsum(np.maximum(sizes, 0))
+        more = np.frombuffer(b"".join(other for other in others if other), np.uint8)
+        return Texts(
+            np.concatenate([self._data, more]),
+            np.concatenate([self._start, ends - np.maximum(sizes, 0)]),
+            np.concatenate([self._size, sizes]),
+            self._read,
+        )

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from runs import run
+from test_scanned import Record
+
+from stream_rfm.intake.run import SIZE
+
+SOME = [
+    Record(b"value", b"key", (("a", b"1"), ("a", b"\xff"), ("b", b""), ("c", None)), 41, 5),
+    Record(b"v", None, (), 42, 6),
+    Record(None, b"k", (), 43, 7),
+    Record(b"", b"", (), 44, 8),
+    Record(b"x" * 200, b"\x00", (("é", b"x" * 200),), 45, 9),
+]
+
+
+def facts(record):
+    return record.offset, record.timestamp, record.key, record.value, tuple(record.headers)
+
+
+def test_records_are_what_was_sent():
+    assert [facts(record) for record in run(SOME)] == [facts(record) for record in SOME]
+
+
+def test_a_part_is_a_run():
+    found = run(SOME)
+    assert [record.offset for record in found[1:3]] == [42, 43]
+    assert [facts(record) for record in found[-2:]] == [facts(record) for record in SOME[-2:]]
+    assert (len(found), len(found[4:]), found[-1].offset) == (5, 1, 45)
+
+
+def test_the_size_is_that_of_key_value_and_headers():
+    assert run(SOME).places[SIZE].tolist() == [
+        len(record.key or b"")
+        + len(record.value or b"")
+        + sum(len(name.encode()) + len(value or b"") for name, value in record.headers)
+        for record in SOME
+    ]

@@ -1,0 +1,115 @@
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
+from broker import Message, write
+
+from stream_rfm.intake import kernels
+from stream_rfm.intake.run import Run
+from stream_rfm.stream.fetched import Fetched, run_of, use_fetched, whole_batches
+
+SENT = [
+    Message(b"k", b"v", [("a", b"1"), ("a", b"\xff"), ("b", b"")], 0),
+    Message(None, b"v", [], 0),
+    Message(b"k", None, [], 0),
+]
+COMPRESSIONS = ["gzip", "snappy", "lz4", "zstd"]
+
+
+@pytest.fixture
+def _patched(monkeypatch):
+    monkeypatch.setattr(fetcher, "PartitionRecords", fetcher.PartitionRecords)
+    monkeypatch.setattr(fetcher, "MemoryRecords", fetcher.MemoryRecords)
+
+
+async def fetched(deployment, count, *, whole=False, committed=True):
+    place = TopicPartition(deployment.topics.orders.name, 0)
+    async with AIOKafkaConsumer(
+        bootstrap_servers=deployment.servers,
+        enable_auto_commit=False,
+        key_deserializer=whole_batches if whole else None,
+        isolation_level="read_committed" if committed else "read_uncommitted",
+    ) as consumer:
+        consumer.assign([place])
+        await consumer.seek_to_beginning(place)
+        found, end = [], (await consumer.end_offsets([place]))[place]
+        while await consumer.position(place) < end:
+            some = (await consumer.getmany(timeout_ms=100)).get(place, [])
+            found += run_of(some) if whole and some else some
+    assert len(found) == count
+    return found
+
+
+def facts(records):
+    return [(r.key, r.value, r.offset, r.timestamp, tuple(r.headers)) for r in records]
+
+
+async def compressed(deployment, compression, values):
+    producer = AIOKafkaProducer(
+        bootstrap_servers=deployment.servers, compression_type=compression, linger_ms=50
+    )
+    async with producer:
+        for value in values:
+            await producer.send(deployment.topics.orders.name, value, key=b"k", partition=0)
+
+
+@pytest.mark.usefixtures("_patched")
+async def test_whole_batches_and_parsed_records_say_what_the_others_say(declared):
+    write(declared.servers, declared.topics.orders.name, SENT)
+    plain = await fetched(declared, len(SENT))
+    use_fetched()
+    parsed = await fetched(declared, len(SENT))
+    assert facts(parsed) == facts(plain)
+    assert not any(isinstance(record, type(plain[0])) for record in parsed)
+    assert kernels.load() is not None
+    assert facts(await fetched(declared, len(SENT), whole=True)) == facts(plain)
+
+
+@pytest.mark.usefixtures("_patched")
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+async def test_what_was_compressed_is_read(declared, compression, monkeypatch):
+    values = [b"%d " % number * 50 for number in range(300)]
+    await compressed(declared, compression, values)
+    use_fetched()
+    kernels.load()
+    in_columns = await fetched(declared, len(values), whole=True)
+    assert [record.value for record in in_columns] == values
+    monkeypatch.setattr(kernels._Shelf, "kernels", None)
+    assert facts(await fetched(declared, len(values), whole=True)) == facts(in_columns)
+
+
+@pytest.mark.usefixtures("_patched")
+async def test_what_was_aborted_is_left_out(declared):
+    topic = declared.topics.orders.name
+    async with AIOKafkaProducer(bootstrap_servers=declared.servers, transactional_id="some") as producer:
+        for value, abort in ((b"aborted", True), (b"committed", False), (b"aborted too", True)):
+            await producer.begin_transaction()
+            await producer.send_and_wait(topic, value, partition=0)
+            await (producer.abort_transaction() if abort else producer.commit_transaction())
+    use_fetched()
+    kernels.load()
+    assert [record.value for record in await fetched(declared, 1, whole=True)] == [b"committed"]
+
+
+def batches(data):
+    found = Fetched(data)
+    found.whole = True
+    while found.has_next():
+        yield found.next_batch()
+
+
+def test_batches_that_do_not_hold_together_are_aiokafkas_to_refuse():
+    from aiokafka.record.default_records import DefaultRecordBatchBuilder  # noqa: PLC0415 - only here
+
+    kernels.load()
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 20)
+    for place in range(3):
+        builder.append(place, 5, b"key", b"value", [])
+    good = bytes(builder.build())
+    run = run_of(list(batches(good + good)))
+    assert isinstance(run, Run)
+    assert [record.offset for record in run] == [0, 1, 2, 0, 1, 2]
+    # One more than there are, and the length of the first record changed.
+    for bad in (good[:57] + (4).to_bytes(4) + good[61:], good[:61] + b"\x02" + good[62:]):
+        with pytest.raises(CorruptRecordException):
+            run_of(list(batches(bad)))
