@@ -24,6 +24,8 @@ _RATE = 250
 _SHOWN = 25
 # Functions that begin a stage, outermost first: what is below one belongs to it.
 _STAGES = {
+    "_load_kernels (stream_rfm/worker.py": "start: loading what is compiled",
+    "run_of (stream_rfm/stream/fetched.py": "intake: records to columns",
     "take_orders (stream_rfm/stream/writer.py": "intake: records to columns",
     "_step_lanes (stream_rfm/stream/writer.py": "fold, score, transitions",
     "work_of (stream_rfm/stream/gathering.py": "records of transitions, segments, changelog",
@@ -35,6 +37,12 @@ _STAGES = {
     "(aiokafka/": "connections",
     "(stream_rfm/serve/": "cache",
     "(redis/": "cache",
+    "_cycle (stream_rfm/stream/writer.py": "the writer itself",
+    "(aiohttp/": "metrics page",
+    "<frozen importlib": "start: imports",
+    "(stream_rfm/stream/": "the rest of stream",
+    "(faust/": "Faust",
+    "(asyncio/": "event loop",
 }
 
 
