@@ -69,8 +69,8 @@ class Held:
         self.changes.add(changes)
         return counted
 
-    def report(self, now: int = 0) -> None:
-        said = self.partition.report(now)
+    def report(self, now: int = 0, rows: int | None = None) -> None:
+        said = self.partition.report(now, rows)
         if said is not None:
             self.reports.append(reports_module.encode(said))
 
@@ -269,7 +269,7 @@ class Wall:
         size, place = divmod(rest, len(self.held))
         held = self.held[place]
         if what in {0, 1, 2}:
-            self.count(held, size % 8 + 1)
+            self.count(held, size % 8 + 1, rows=size % 3 + 1)
         elif what == 3:
             held.crash()
         elif what in {4, 5}:
@@ -277,13 +277,14 @@ class Wall:
         else:
             held.changes.add(held.partition.rescore(size % 3 + 1))
 
-    def count(self, held: Held, size: int) -> None:
+    def count(self, held: Held, size: int, rows: int | None = None) -> None:
+        """Go on with events, and with a report that is due, of which so many rows are looked at."""
         if self.version and held.partition.wants(self.version):
             held.partition.apply(self.version)
         at = held.log.at[held.partition.position :][:size]
         self.now = max([self.now, *at.tolist()])
         held.advance(size, self.now)
-        held.report(self.now)
+        held.report(self.now, rows)
 
     def commit(self, held: Held) -> None:
         for value in held.commit():

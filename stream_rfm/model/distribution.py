@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from datasketches import kll_doubles_sketch
@@ -52,14 +53,43 @@ class Sketch:
 Distribution = Exact | Sketch
 
 
+class Collected:
+    """The distribution of values that come one part after the other: exact up to so many, a sketch above."""
+
+    def __init__(self, exact_up_to: int) -> None:
+        """Begin without values; above how many a sketch is to do."""
+        self._exact_up_to = exact_up_to
+        self._parts: list[Ints] = []
+        self._sketch: Any = None
+        #: How many values there are.
+        self.total = 0
+
+    def add(self, values: Ints) -> None:
+        """Take values, one a customer."""
+        self.total += len(values)
+        self._parts.append(values)
+        if self.total <= self._exact_up_to:
+            return
+        if self._sketch is None:
+            self._sketch = kll_doubles_sketch(KLL_K)
+        for part in self._parts:
+            self._sketch.update(part.astype(np.float64))
+        self._parts = []
+
+    def result(self) -> Distribution:
+        """The distribution of all that was taken."""
+        if self._sketch is not None:
+            return Sketch(self._sketch.serialize(), self.total)
+        values = np.concatenate(self._parts) if self._parts else np.empty(0, np.int64)
+        distinct, counts = np.unique(values, return_counts=True)
+        return Exact(distinct.astype(np.int64), counts.astype(np.int64))
+
+
 def of(values: Ints, exact_up_to: int) -> Distribution:
     """The distribution of one value a customer: exact up to so many customers, a sketch above."""
-    if len(values) > exact_up_to:
-        sketch = kll_doubles_sketch(KLL_K)
-        sketch.update(values.astype(np.float64))
-        return Sketch(sketch.serialize(), len(values))
-    distinct, counts = np.unique(values, return_counts=True)
-    return Exact(distinct.astype(np.int64), counts.astype(np.int64))
+    collected = Collected(exact_up_to)
+    collected.add(values)
+    return collected.result()
 
 
 def merge(parts: Iterable[Distribution], exact_up_to: int) -> Distribution:

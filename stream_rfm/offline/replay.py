@@ -25,7 +25,7 @@ from stream_rfm.table.clock import Clock
 from stream_rfm.table.merger import Merger
 from stream_rfm.table.partition import Partition
 from stream_rfm.table.store import Changes
-from stream_rfm.table.view import summary
+from stream_rfm.table.summarizing import summary
 
 _CHUNK = 8192
 _ROWS = 100_000

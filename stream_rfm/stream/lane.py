@@ -19,10 +19,9 @@ from stream_rfm.stream.waiting import Waiting
 from stream_rfm.table.partition import Partition
 from stream_rfm.table.store import Changes
 
-# What one step may do before others get their turn: some ten milliseconds of work, as a piece of orders is.
-_ROWS = 50_000
-# When rules have changed, every row is written and published.
-_ROWS_PUBLISHED = 5_000
+# What one step looks at: below a millisecond of work, mostly. And where all of them move it is no more than
+# what a transaction may carry beyond its limit.
+_ROWS = 2_000
 
 
 class Lane:
@@ -82,35 +81,61 @@ class Lane:
         self._expected = self.partition.position
 
     @property
+    def takes_turns(self) -> bool:
+        """Whether orders go before what is done for a version: nobody waits for that."""
+        return not (self.partition.clock.waits or self.partition.rules_changed)
+
+    @property
     def holds_others(self) -> bool:
-        """Whether other partitions may wait for what this one has to do."""
+        """Whether other partitions, or the orders of this one, may wait for what it has to do."""
+        if self.takes_turns:
+            return False
         return self.partition.rescoring or self.partition.waiting or self._wanted() is not None
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether customers are to be scored by a version, or reported to the merger."""
+        return self.partition.rescoring or self.partition.reporting or self._wanted() is not None
+
+    @property
+    def has_orders(self) -> bool:
+        """Whether events can be counted."""
+        return bool(self.waiting) and not self.partition.waiting
 
     @property
     def ready(self) -> bool:
         """Whether a step would do anything."""
-        if self.partition.rescoring or self._wanted() is not None:
-            return True
-        return bool(self.waiting) and not self.partition.waiting
+        return self.has_rows or self.has_orders
+
+    @property
+    def is_next(self) -> bool:
+        """Whether a step would do anything that orders of this or another partition wait for."""
+        return self.has_orders if self.takes_turns else self.ready
 
     def step(self, now: int) -> None:
-        """Do the next piece of work: some rows of a rescoring, the start of one, or some events."""
+        """Do the next piece of work: some events, or a slice of what is done for a version."""
+        if self.has_orders and (self.takes_turns or not self.has_rows):
+            self._advance(now)
+        elif self.has_rows:
+            self.score(now)
+
+    def score(self, now: int) -> None:
+        """Begin to apply a version, or score or report the next customers."""
         wanted = self._wanted()
         if wanted is not None:
             self.partition.apply(wanted)
             self._rescoring_since = time.monotonic()
-        if self.partition.rescoring:
-            rows = _ROWS_PUBLISHED if self.partition.rules_changed else _ROWS
-            self._note(self.partition.rescore(rows))
-            if not self.partition.rescoring:
-                self.outcome.rescored.append(time.monotonic() - self._rescoring_since)
-                self.outcome.applied = True
-        elif self.waiting:
-            self._advance(now)
+        if not self.partition.rescoring:
+            self.look_around(now)
+            return
+        self._note(self.partition.rescore(_ROWS))
+        if not self.partition.rescoring:
+            self.outcome.rescored.append(time.monotonic() - self._rescoring_since)
+            self.outcome.applied = True
 
     def look_around(self, now: int) -> None:
-        """See whether the merger has to be told anything."""
-        report = self.partition.report(now)
+        """See whether the merger has to be told anything, and look at the next customers for that."""
+        report = self.partition.report(now, _ROWS)
         if report is not None:
             self.outcome.report = report
             self.outcome.progressed = True

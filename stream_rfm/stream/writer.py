@@ -27,6 +27,7 @@ from stream_rfm.stream.merging import Merging
 from stream_rfm.stream.offset_commit import Membership
 from stream_rfm.stream.outcome import Outcome
 from stream_rfm.stream.transaction import NotCommittedError, Transactions
+from stream_rfm.stream.turns import Turns
 from stream_rfm.stream.version_log import VersionLog
 
 log = logging.getLogger(__name__)
@@ -35,8 +36,6 @@ log = logging.getLogger(__name__)
 _ENOUGH_RECORDS = 8_000
 # With the wall clock rescorings come due without anything arriving.
 _IDLE_SECONDS = 0.25
-# After so long the event loop gets its turn.
-_SLICE_SECONDS = 0.005
 
 
 def now() -> int:
@@ -99,6 +98,7 @@ class Writer(Service):
         self._app_id = app_id
         self._intake = intake
         self._interval = commit_ms / 1000
+        self._turns = Turns(now)
         self._wake = asyncio.Event()
         self._started_at = 0.0
         self._paused: set[int] = set()
@@ -201,12 +201,13 @@ class Writer(Service):
         # State is what was committed last: what the cache asks for now is what others may know.
         await self._cache.collect()
         self.settled = False
-        await self._step_lanes()
+        await self._turns.work(list(self.lanes.values()), self._let_more_in)
         outcomes = self._outcomes()
         made = self._merging.versions(now())
         if not outcomes and not made:
             self.settled = True
             return
+        making = time.monotonic()
         work = await self._gathering.work_of(outcomes, made, self._merging, now())
         started, settled_at = time.monotonic(), now()
         try:
@@ -220,31 +221,20 @@ class Writer(Service):
             )
             self.on_failure()
             return
-        self._accounts.committed(outcomes, time.monotonic() - started, now())
+        ended = time.monotonic()
+        self._accounts.committed(outcomes, ended - started, now())
+        self._turns.allowance.learn(ended - making, sum(outcome.transitions for _, outcome in outcomes))
         for version in made:
             self.take_version(version)
         self._note(outcomes, ends, settled_at)
         self.settled = True
         self.wake()
 
-    async def _step_lanes(self) -> None:
-        """Let every lane work until it has nothing more to do, or enough for one transaction."""
-        yielded_at = time.monotonic()
-        for lane in list(self.lanes.values()):
-            outcome = lane.outcome
-            while lane.ready and not outcome.is_full:
-                lane.step(now())
-                if time.monotonic() - yielded_at > _SLICE_SECONDS:
-                    await asyncio.sleep(0)
-                    yielded_at = time.monotonic()
-            lane.look_around(now())
-            if time.monotonic() - yielded_at > _SLICE_SECONDS:
-                # Every lane makes its summary at the same tick, and one of many customers takes long.
-                await asyncio.sleep(0)
-                yielded_at = time.monotonic()
-            if lane.number in self._paused and lane.waiting.is_little:
-                self._paused.discard(lane.number)
-                self.resume(lane.number)
+    def _let_more_in(self, lane: Lane) -> None:
+        """Fetch a lane's partition again where little of it waits."""
+        if lane.number in self._paused and lane.waiting.is_little:
+            self._paused.discard(lane.number)
+            self.resume(lane.number)
 
     def _outcomes(self) -> list[tuple[Lane, Outcome]]:
         outcomes = []

@@ -21,7 +21,7 @@ from stream_rfm.table.former import Former
 from stream_rfm.table.journal import MARKER, Journal, Record
 from stream_rfm.table.marker import SCHEMA, Marker, fingerprint_of, read_marker, version_value
 from stream_rfm.table.report import Report
-from stream_rfm.table.reporting import Reporting
+from stream_rfm.table.reporting import Draft, Reporting
 from stream_rfm.table.rescoring import Rescoring
 from stream_rfm.table.restore import Restore
 from stream_rfm.table.snapshot import Snapshot, copy_of
@@ -59,6 +59,7 @@ class Partition:
         # What the changelog says while not everybody is known to stand by our rules.
         self._held: Marker | None = None
         self._rescoring: Rescoring | None = None
+        self._draft: Draft | None = None
 
     @property
     def as_of(self) -> int:
@@ -74,6 +75,11 @@ class Partition:
     def rescoring(self) -> bool:
         """Whether a version is being applied."""
         return self._rescoring is not None
+
+    @property
+    def reporting(self) -> bool:
+        """Whether a report is in the making."""
+        return self._draft is not None
 
     def advance(self, batch: Batch, now: int) -> tuple[int, Changes]:
         """Count events up to the next boundary.
@@ -117,24 +123,25 @@ class Partition:
         version = self._rescoring.version if self._rescoring else self.version or UNSCORED
         return now if self.clock.waits else max(now, self._time, version.as_of)
 
-    def report(self, now: int) -> Report | None:
+    def report(self, now: int, rows: int | None = None) -> Report | None:
         """What the merger has to know that it was not told yet, if anything.
 
         Args:
             now: the instant that it is, for the wall clock.
+            rows: of how many customers to look at; with ``None`` at all. A report of more is in the making
+                until this was called often enough.
         """
-        if self._rescoring:
-            return None
-        reporting, again = self._reporting, self._held is not None
-        if not self.clock.waits:
-            return reporting.tick(self.store, self.version or UNSCORED, now, again=again)
-        if not self.waiting:
-            return None
-        if self.version is None:
-            return None if self._start is None else reporting.start(self._start)
-        if again:
-            return reporting.again(self.store, self.version)
-        return reporting.boundaries(self.store, self.version, self._closed)
+        if self._draft is None:
+            self._draft = self._due(now)
+        report = None
+        while self._draft is not None and report is None:
+            report = self._draft.step(rows or 1 + self.store.customers.count)
+            if rows is not None:
+                break
+        if report is not None:
+            self._reporting.told(report)
+            self._draft = None
+        return report
 
     def wants(self, version: Version) -> bool:
         """Whether a version is the next one to be applied."""
@@ -153,6 +160,8 @@ class Partition:
         With the event clock a version of other rules is only passed: it was made after all that it had to
         see was counted here, and the next one by our rules scores everybody anew.
         """
+        # It would be of a state that is no more; what is still due then is reported when this is done.
+        self._draft = None
         if not self._is_ours(version):
             if self._held is None:
                 self._held = self._marker()
@@ -194,14 +203,32 @@ class Partition:
             return None
         return copy_of(self.store, self._journal, self._marked)
 
+    def _due(self, now: int) -> Draft | None:
+        """The report that the merger is to get next."""
+        if self._rescoring:
+            return None
+        reporting, again = self._reporting, self._held is not None
+        if not self.clock.waits:
+            return reporting.tick(self.store, self.version or UNSCORED, now, again=again)
+        if not self.waiting:
+            return None
+        if self.version is None:
+            return None if self._start is None else reporting.start(self.store, self._start)
+        if again:
+            return reporting.again(self.store, self.version)
+        return reporting.boundaries(self.store, self.version, self._closed)
+
     def _fold(self, batch: Batch, as_of: Ints) -> Changes:
         real = np.flatnonzero(batch.kind != Kind.HEARTBEAT)
-        version = self._rescoring.version if self._rescoring else self.version or UNSCORED
-        if len(real) == len(batch):
-            return fold(self.store, batch, as_of, version) if len(batch) else Changes()
         if not len(real):
             return Changes()
-        changes = fold(self.store, batch.take(real), as_of[real], version)
+        if len(real) < len(batch):
+            batch, as_of = batch.take(real), as_of[real]
+        changes, version = Changes(), self.version or UNSCORED
+        if self._rescoring:
+            changes = self._rescoring.ahead(self.store.customers.find(batch.digest))
+            version = self._rescoring.version
+        changes.add(fold(self.store, batch, as_of, version))
         changes.rejected = [(int(real[place]), reason) for place, reason in changes.rejected]
         return changes
 

@@ -9,6 +9,7 @@ from stream_rfm.model.transition import Cause
 from stream_rfm.model.version import Version
 from stream_rfm.table.customers import NEVER, NO_SEGMENT
 from stream_rfm.table.evaluation import Scores
+from stream_rfm.table.leaving import Leaving
 from stream_rfm.table.moves import CAUSE, Moves, Standings
 from stream_rfm.table.store import Changes, Store
 
@@ -35,9 +36,7 @@ class Rescoring:
         self._former = store.former
         self._next_row = 0
         window = store.rules.window
-        cutoff = -1 if window is None else new.as_of - window
-        # Positions may shift while slices are done; sequence numbers do not.
-        self._leaving = store.entries.leaving(cutoff) + store.entries.first
+        self._leaving = Leaving(store.entries, None if window is None else new.as_of - window)
 
     @property
     def version(self) -> Version:
@@ -47,34 +46,44 @@ class Rescoring:
     @property
     def done(self) -> bool:
         """Whether every customer has been scored."""
-        return self._next_row >= self._store.customers.count
+        return self._leaving.complete and self._next_row >= self._store.customers.count
 
     def step(self, rows: int) -> Changes:
-        """Score the next so many rows."""
-        customers = self._store.customers
-        low, high = self._next_row, min(self._next_row + rows, customers.count)
-        self._next_row = high
-        part = np.arange(low, high)
-        part = part[customers.segment[low:high] != NO_SEGMENT]
+        """Score the next so many rows, or do as much of what comes before that."""
+        while rows > 0 and not self._leaving.complete:
+            rows -= self._leaving.look()
         changes = Changes()
+        low, high = self._next_row, min(self._next_row + rows, self._store.customers.count)
+        if not self._leaving.complete or high <= low:
+            return changes
+        self._next_row = high
+        part = low + np.flatnonzero(self._store.customers.segment[low:high] != NO_SEGMENT)
         if len(part):
             before = self._store.standings(part)
-            self._move_window(low, high)
+            self._leave(self._leaving.between(low, high))
             self._score(part, before, changes)
         return changes
 
-    def _move_window(self, low: int, high: int) -> None:
-        """Take out of the totals what has left the window of the customers in a range of rows."""
-        entries = self._store.entries
-        positions = self._leaving - entries.first
-        positions = positions[positions >= 0]
-        mine = (entries.row[positions] >= low) & (entries.row[positions] < high)
-        mine &= (entries.flags[positions] & 1) != 0
-        positions = positions[mine]
+    def ahead(self, rows: Ints) -> Changes:
+        """Score some customers before it is their turn, since events of theirs are about to be counted.
+
+        So each customer goes on from the new version, as if all had been scored before the first event.
+        """
+        customers, changes = self._store.customers, Changes()
+        rows = np.unique(rows[rows >= self._next_row])
+        rows = rows[customers.segment[rows] != NO_SEGMENT]
+        if len(rows):
+            before = self._store.standings(rows)
+            self._leave(self._leaving.of(rows, customers.count))
+            self._score(rows, before, changes)
+        return changes
+
+    def _leave(self, positions: Ints) -> None:
+        """Take out of the window and of the totals what leaves as of the version."""
         if not len(positions):
             return
         self._store.leave(positions)
-        self._store.touch(np.unique(entries.row[positions]).astype(np.int64))
+        self._store.touch(np.unique(self._store.entries.row[positions]).astype(np.int64))
 
     def _score(self, rows: Ints, before: Standings, changes: Changes) -> None:
         store, customers, version = self._store, self._store.customers, self._new

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stream_rfm.model import distribution
 from stream_rfm.model.arrays import Ints
 from stream_rfm.model.order import Kind
-from stream_rfm.model.version import Summary
 from stream_rfm.table import window
 from stream_rfm.table.customers import NEVER, NO_SEGMENT
 from stream_rfm.table.entries import CANCELLED, NOBODY
+from stream_rfm.table.leaving import Leaving
 from stream_rfm.table.store import Store
 
 
@@ -33,18 +32,35 @@ class View:
     monetary: Ints
 
 
+def leaving(store: Store, as_of: int) -> Leaving:
+    """What leaves the window as of an instant."""
+    size = store.rules.window
+    return Leaving(store.entries, None if size is None else as_of - size)
+
+
 def view(store: Store, as_of: int) -> View:
     """The values as of an instant that is not before the one of the last rescoring."""
+    return view_between(store, leaving(store, as_of), 0, store.customers.count)
+
+
+def view_between(store: Store, leaving: Leaving, low: int, high: int) -> View:
+    """The same of the customers in a range of rows.
+
+    Args:
+        store: the customers.
+        leaving: what leaves the window as of the instant.
+        low: the first row.
+        high: the row behind the last one.
+    """
     customers, entries = store.customers, store.entries
-    frequency = customers.frequency[: customers.count].astype(np.int64)
-    monetary = customers.monetary[: customers.count].copy()
-    if store.rules.window is not None:
-        leaving = entries.leaving(as_of - store.rules.window)
-        rows = entries.row[leaving]
-        np.subtract.at(frequency, rows, entries.kind[leaving] == Kind.ORDER)
-        np.subtract.at(monetary, rows, entries.amount[leaving])
-    rows = np.flatnonzero(customers.is_somebody())
-    return View(rows, customers.last[rows], frequency[rows], monetary[rows])
+    frequency = customers.frequency[low:high].astype(np.int64)
+    monetary = customers.monetary[low:high].copy()
+    left = leaving.between(low, high)
+    places = entries.row[left] - low
+    np.subtract.at(frequency, places, entries.kind[left] == Kind.ORDER)
+    np.subtract.at(monetary, places, entries.amount[left])
+    known = np.flatnonzero(customers.id_length[low:high] > 0)
+    return View(low + known, customers.last[low:high][known], frequency[known], monetary[known])
 
 
 def remembered(store: Store, as_of: int) -> View:
@@ -86,15 +102,3 @@ def _totals_as_of(store: Store, as_of: int) -> tuple[Ints, Ints]:
         return frequency, monetary
     inside = since(max(as_of - size, store.forgotten))
     return window.totals(entries, inside[entries.at[inside] <= as_of], rows)
-
-
-def summary(store: Store, as_of: int) -> Summary:
-    """What these customers contribute to the cut points of a version."""
-    seen = view(store, as_of)
-    ranked = (seen.frequency > 0) & (seen.last != NEVER)
-    exact_up_to = store.rules.exact_up_to
-    return Summary(
-        recency=distribution.of(-seen.last[ranked], exact_up_to),
-        frequency=distribution.of(seen.frequency[ranked], exact_up_to),
-        monetary=distribution.of(seen.monetary[ranked], exact_up_to),
-    )

@@ -70,3 +70,15 @@ def test_only_a_sketch_has_a_rank_error():
 def test_nobody_is_a_distribution_too():
     assert of([]).total == 0
     assert distribution.merge([], 10).total == 0
+
+
+@given(st.lists(values, max_size=6), st.integers(0, 40))
+def test_values_that_come_in_parts_are_collected_to_what_they_are_together(parts, exact_up_to):
+    collected = distribution.Collected(exact_up_to)
+    for part in parts:
+        collected.add(np.array(part, np.int64))
+    together = [number for part in parts for number in part]
+    whole, result = of(together, exact_up_to), collected.result()
+    assert (type(result), result.total) == (type(whole), len(together))
+    if isinstance(whole, Exact):
+        assert counted(result) == counted(whole)

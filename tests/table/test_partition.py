@@ -26,7 +26,7 @@ from events import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import Oracle, by_customer, replay
-from scorer import GRID, UNSCORED
+from scorer import CUTS, GRID, UNSCORED
 
 from stream_rfm.model import money
 from stream_rfm.model.order import Kind, OrderEvent, Reason
@@ -247,6 +247,32 @@ class TestByTheWallClock:
                 assert_follows(found, transition)
         assert {customer: segment for customer, (segment, _) in found.items()} == expected
 
+    @settings(max_examples=60)
+    @given(histories(max_size=20), histories(max_size=20), rules, st.lists(st.integers(1, 4), max_size=12))
+    def test_events_between_slices_of_a_rescoring_come_to_what_they_would_behind_it(
+        self, history, later, rules, slices
+    ):
+        clock = Clock("wall", HOUR)
+        log = batch_of([*history, *later])
+        one, other = (Held(log, rules, Partition(0, rules, clock)) for _ in range(2))
+        now = START + 90 * DAY
+        for held in (one, other):
+            held.advance(len(history), now)
+            held.partition.apply(Version(1, now + DAY, 9, CUTS))
+        one.changes.add(one.partition.rescore(ALL))
+        one.advance(ALL, now + 2 * DAY)
+        for number, size in enumerate(slices):
+            if number % 2:
+                other.advance(size, now + 2 * DAY)
+            else:
+                other.changes.add(other.partition.rescore(size))
+        other.advance(ALL, now + 2 * DAY)
+        other.changes.add(other.partition.rescore(ALL))
+        for held in (one, other):
+            held.commit()
+        assert by_customer(one.transitions) == by_customer(other.transitions)
+        assert one.changelog.keys() == other.changelog.keys()
+
     def test_an_event_is_scored_as_of_now(self):
         partition = Partition(0, RULES, Clock("wall", HOUR))
         now = START + 9 * DAY
@@ -289,6 +315,30 @@ class TestByTheWallClock:
         assert [(as_of, s.population) for as_of, s in first.frames] == [(START + 5 * UNIT, 1)]
         assert partition.report(START + 8 * UNIT) is None
         assert partition.report(START + 10 * UNIT).frames[0][0] == START + 10 * UNIT
+
+    def test_a_tick_is_reported_in_slices_with_orders_between_them(self):
+        partition = Partition(0, RULES, Clock("wall", HOUR))
+        partition.advance(batch_of([order(f"c{n}", "a", 0) for n in range(5)]), START)
+        assert partition.report(START + 7 * UNIT, 2) is None
+        assert partition.reporting
+        partition.advance(batch_of([order("c9", "a", 0)]), START + 8 * UNIT)
+        while (report := partition.report(START + 8 * UNIT, 2)) is None:
+            pass
+        assert [(as_of, s.population) for as_of, s in report.frames] == [(START + 5 * UNIT, 6)]
+        assert not partition.reporting
+        assert partition.report(START + 8 * UNIT, 2) is None
+
+    def test_a_version_ends_what_is_in_the_making_and_what_is_still_due_comes_behind_it(self):
+        partition = Partition(0, RULES, Clock("wall", HOUR))
+        partition.advance(batch_of([order(f"c{n}", "a", 0) for n in range(5)]), START)
+        assert partition.report(START + 7 * UNIT, 2) is None
+        partition.apply(Version(1, START + UNIT))
+        assert not partition.reporting
+        assert partition.report(START + 7 * UNIT, 2) is None
+        assert not partition.reporting
+        partition.rescore(ALL)
+        report = partition.report(START + 7 * UNIT)
+        assert (report.frames[0][0], report.after) == (START + 5 * UNIT, 1)
 
     def test_it_never_waits(self):
         partition = Partition(0, RULES, Clock("wall", HOUR))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from events import DAY, HOUR, START, order
 from scorer import SCORED, UNSCORED, Scorer, ruled
 
+from stream_rfm.model.distribution import Exact, Sketch
 from stream_rfm.table.clock import Clock
 from stream_rfm.table.reporting import Reporting
 
@@ -19,20 +20,30 @@ def store():
     return scorer.store
 
 
+def told(reporting, draft):
+    """The report that a draft becomes, which is noted as told."""
+    if draft is None:
+        return None
+    while (report := draft.step(1)) is None:
+        pass
+    reporting.told(report)
+    return report
+
+
 def instants(report) -> list[float]:
     return [(as_of - START) / DAY for as_of, _ in report.frames]
 
 
 def test_a_start_is_reported_once():
     reporting = Reporting(2, DAILY, "ours")
-    report = reporting.start(START)
+    report = told(reporting, reporting.start(store(), START))
     assert (report.partition, report.start, report.frames, report.rules) == (2, START, (), "ours")
-    assert reporting.start(START) is None
+    assert reporting.start(store(), START) is None
 
 
 def test_boundaries_are_reported_once_up_to_where_the_partition_is_closed():
     reporting = Reporting(0, DAILY, "ours")
-    report = reporting.boundaries(store(), LAST, START + 4 * DAY)
+    report = told(reporting, reporting.boundaries(store(), LAST, START + 4 * DAY))
     assert (instants(report), report.after, report.again) == ([2, 3, 4], 3, False)
     assert reporting.boundaries(store(), LAST, START + 4 * DAY) is None
     assert reporting.boundaries(store(), replace(LAST, as_of=START + 4 * DAY), START + 4 * DAY) is None
@@ -40,7 +51,7 @@ def test_boundaries_are_reported_once_up_to_where_the_partition_is_closed():
 
 def test_a_version_is_reported_once_more_by_other_rules():
     reporting = Reporting(0, DAILY, "ours")
-    report = reporting.again(store(), LAST)
+    report = told(reporting, reporting.again(store(), LAST))
     assert (instants(report), report.after, report.again) == ([1], 3, True)
     assert reporting.again(store(), LAST) is None
     assert reporting.again(store(), replace(LAST, number=4)) is not None
@@ -48,10 +59,33 @@ def test_a_version_is_reported_once_more_by_other_rules():
 
 def test_a_tick_is_reported_once_and_more_often_while_nobody_is_scored():
     reporting, now = Reporting(0, HOURLY, "ours"), START + DAY + HOUR + HOUR // 2
-    report = reporting.tick(store(), LAST, now, again=False)
+    report = told(reporting, reporting.tick(store(), LAST, now, again=False))
     assert instants(report) == [1 + 1 / 24]
     assert reporting.tick(store(), LAST, now, again=False) is None
     for version, again in ((LAST, True), (replace(UNSCORED, as_of=START + DAY), False)):
-        report = Reporting(0, HOURLY, "ours").tick(store(), version, now, again=again)
+        reporting = Reporting(0, HOURLY, "ours")
+        report = told(reporting, reporting.tick(store(), version, now, again=again))
         assert report.frames[0][0] == now
         assert report.again == again
+
+
+def test_what_was_begun_and_not_told_is_still_due():
+    reporting, now = Reporting(0, HOURLY, "ours"), START + DAY + HOUR
+    assert reporting.tick(store(), LAST, now, again=False).step(1) is None
+    assert instants(told(reporting, reporting.tick(store(), LAST, now, again=False))) == [1 + 1 / 24]
+
+
+def test_of_many_customers_every_value_is_reported_only_where_that_may_be_of_use():
+    few, now = replace(RULES, exact_up_to=3), START + DAY + HOUR
+    scorer = Scorer(few)
+    scorer.count([order("c0", "a", 0.5), order("c1", "a", 1)])
+    for clock, population, kind in ((HOURLY, 6, Exact), (HOURLY, 7, Sketch), (DAILY, 7, Exact)):
+        reporting, last = Reporting(0, clock, "ours"), replace(LAST, population=population)
+        due = reporting.boundaries if clock.waits else reporting.tick
+        draft = (
+            due(scorer.store, last, START + 2 * DAY)
+            if clock.waits
+            else due(scorer.store, last, now, again=False)
+        )
+        [(_, summary)] = told(reporting, draft).frames
+        assert isinstance(summary.recency, kind)

@@ -1,0 +1,76 @@
+"""Lets the lanes of a worker work for one transaction: whose turn it is, and for how long.
+
+What is done for a version, scoring customers and reporting them to the merger, comes in slices. Where others
+wait for it (at a boundary of the event clock, or since rules changed) it goes before orders, and all of it is
+done. By the wall clock nobody waits: orders go first, and then come as many slices as one transaction may
+carry; the others come with the transactions that follow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection
+
+from stream_rfm.stream.allowance import Allowance
+from stream_rfm.stream.lane import Lane
+
+# After so long the event loop gets its turn.
+_HOLD_SECONDS = 0.005
+
+
+class Turns:
+    """Knows where a rescoring was interrupted, and what transitions take."""
+
+    def __init__(self, now: Callable[[], int]) -> None:
+        """Begin with no lane in particular.
+
+        Args:
+            now: says which instant it is.
+        """
+        self.allowance = Allowance()
+        self._now = now
+        self._held_since = 0.0
+        self._interrupted = 0
+
+    async def work(self, lanes: Collection[Lane], worked: Callable[[Lane], None]) -> None:
+        """Let every lane do what it has to, or enough for one transaction.
+
+        Args:
+            lanes: the lanes.
+            worked: told each lane when its orders have had their turn.
+        """
+        self._held_since = time.monotonic()
+        for lane in lanes:
+            while lane.is_next and not lane.outcome.is_full:
+                lane.step(self._now())
+                await self._yield_if_held()
+            lane.look_around(self._now())
+            await self._yield_if_held()
+            worked(lane)
+        self.allowance.begin(sum(lane.outcome.transitions for lane in lanes))
+        for lane in self._in_turn(lanes):
+            await self._score(lane)
+
+    async def _score(self, lane: Lane) -> None:
+        """Score and report customers of a lane, as far as the transaction may carry it."""
+        while lane.has_rows and (self.allowance.left if lane.takes_turns else not lane.outcome.is_full):
+            began, before = time.monotonic(), lane.outcome.transitions
+            lane.score(self._now())
+            self.allowance.spend(time.monotonic() - began, lane.outcome.transitions - before)
+            self._interrupted = lane.number
+            await self._yield_if_held()
+
+    def _in_turn(self, lanes: Collection[Lane]) -> list[Lane]:
+        """Lanes with rows to be scored or reported, the one that was interrupted first.
+
+        One after the other: who has done it all holds up the merger no longer, and a transaction touches few
+        partitions.
+        """
+        some = sorted((lane for lane in lanes if lane.has_rows), key=lambda lane: lane.number)
+        return sorted(some, key=lambda lane: lane.number < self._interrupted)
+
+    async def _yield_if_held(self) -> None:
+        if time.monotonic() - self._held_since > _HOLD_SECONDS:
+            await asyncio.sleep(0)
+            self._held_since = time.monotonic()

@@ -1,0 +1,50 @@
+import pytest
+
+from stream_rfm.stream.allowance import Allowance
+
+
+def slices(allowance, seconds, transitions, others=0):
+    """How many slices one transaction carries."""
+    allowance.begin(others)
+    count = 0
+    while allowance.left:
+        allowance.spend(seconds, transitions)
+        count += 1
+    return count
+
+
+def learned(seconds_each, transactions=30):
+    allowance = Allowance()
+    for _ in range(transactions):
+        allowance.learn(seconds_each * 1_000, 1_000)
+    return allowance
+
+
+@pytest.mark.parametrize(
+    ("each", "transitions"),
+    [(20e-6, 5_000), (1e-6, 8_000), (1.0, 500)],
+)
+def test_a_transaction_carries_what_can_be_made_in_a_tenth_of_a_second_within_bounds(each, transitions):
+    assert slices(learned(each), 0, 100) == pytest.approx(transitions / 100, abs=1)
+
+
+def test_slices_without_transitions_end_with_their_time():
+    assert slices(Allowance(), 0.011, 0) == 4
+
+
+def test_orders_go_first_and_yet_a_rescoring_ends():
+    allowance = learned(20e-6)
+    assert slices(allowance, 0, 100, others=3_000) == pytest.approx(20, abs=1)
+    assert slices(allowance, 0, 100, others=90_000) == 5
+
+
+def test_each_transaction_begins_anew():
+    allowance = learned(20e-6)
+    assert slices(allowance, 0, 100) == slices(allowance, 0, 100)
+
+
+def test_a_small_transaction_says_nothing_of_what_a_transition_takes():
+    allowance = Allowance()
+    before = slices(allowance, 0, 100)
+    allowance.learn(5.0, 10)
+    assert slices(allowance, 0, 100) == before
