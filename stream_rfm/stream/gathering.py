@@ -56,17 +56,13 @@ class Gathering:
         for moves in changes.moves:
             for start in range(0, len(moves), _SLICE):
                 part = moves[start : start + _SLICE]
-                work.put(
-                    topics.transitions.name, number, list(self._publication.transitions(part, detected_at))
-                )
+                work.put(topics.transitions.name, number, self._publication.transitions(part, detected_at))
                 await asyncio.sleep(0)
         work.put(topics.segments.name, number, list(self._publication.erased(changes.erased)))
         rows = living(store, changes.rows())
         for start in range(0, len(rows), _SLICE):
             part_of_rows = rows[start : start + _SLICE]
-            work.put(
-                topics.segments.name, number, list(self._publication.segments(store, part_of_rows, number))
-            )
+            work.put(topics.segments.name, number, self._publication.segments(store, part_of_rows, number))
             await asyncio.sleep(0)
         work.put(
             topics.dead_letters.name,

@@ -8,12 +8,15 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from stream_rfm.model import instant, scoring, transition, version
+from stream_rfm.model import instant, scoring, version
 from stream_rfm.model.arrays import Ints
 from stream_rfm.model.order import Rejected
 from stream_rfm.model.rules import Rules
 from stream_rfm.model.version import Version
+from stream_rfm.stream import json_texts
 from stream_rfm.stream.transaction import Message
+from stream_rfm.stream.transition_texts import texts_of
+from stream_rfm.stream.words import Words, standing_key
 from stream_rfm.table.moves import Moves
 from stream_rfm.table.restore import ChangelogError
 from stream_rfm.table.store import Store
@@ -22,6 +25,11 @@ TRANSITION_TYPE = "stream-rfm.segment.transition.v1"
 _JSON = b"application/json"
 # Says of what is no CloudEvent by which schema it is written; release 0.1 said nothing, and meant these.
 _SCHEMA, _SEGMENT, _QUANTILES = "schema", b"segment.v1", b"quantiles.v1"
+_SEGMENT_HEADERS: list[tuple[str, bytes]] = [("content-type", _JSON), (_SCHEMA, _SEGMENT)]
+# Customer, segment and scores, instant, version, sequence and revision; then the partition.
+_SEGMENT_VALUE = (
+    b'{"customer_id":%%b%%b"%%b","quantiles_version":%%d,"sequence":%%d,"revision":%%d,"partition":%d}'
+)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -36,7 +44,7 @@ class Publication:
             app_id: names the source of events.
         """
         self._rules = rules
-        self._names = rules.grid.names
+        self._words = Words(rules)
         # What is the same for every transition.
         self._headers: list[tuple[str, bytes]] = [
             ("ce_specversion", b"1.0"),
@@ -45,29 +53,41 @@ class Publication:
             ("content-type", _JSON),
         ]
 
-    def transitions(self, moves: Moves, detected_at: int) -> Iterator[Message]:
+    def transitions(self, moves: Moves, detected_at: int) -> list[Message]:
         """One CloudEvent a transition, in binary mode, keyed by customer.
 
         Args:
             moves: the transitions.
             detected_at: the instant that it is.
         """
-        for each in moves.transitions(self._rules.grid):
-            customer = each.customer_id.encode()
-            headers = [
-                *self._headers,
-                ("ce_id", each.event_id.encode()),
-                ("ce_time", instant.iso(each.effective_at).encode()),
-                ("ce_subject", customer),
-            ]
-            yield customer, _encode(transition.to_document(each, self._rules, detected_at)), headers
+        words = self._words if moves.former is None else Words(self._rules, moves.former)
+        texts = texts_of(moves, words, detected_at)
+        shared = self._headers
+        return [
+            (customer, value, [*shared, ("ce_id", event), ("ce_time", at), ("ce_subject", customer)])
+            for customer, value, event, at in zip(
+                moves.ids, texts.values, texts.ids, texts.times, strict=True
+            )
+        ]
 
-    def segments(self, store: Store, rows: Ints, partition: int) -> Iterator[Message]:
+    def segments(self, store: Store, rows: Ints, partition: int) -> list[Message]:
         """The current segment of customers, keyed by customer (``schemas/segment.v1.json``)."""
-        for customer, segment in segment_documents(store, rows, partition):
-            scored_at = instant.iso(segment["scored_at"] * instant.MILLISECOND)
-            document = {"customer_id": customer.decode(), **segment, "scored_at": scored_at}
-            yield customer, _encode(document), [("content-type", _JSON), (_SCHEMA, _SEGMENT)]
+        customers = store.customers
+        words = self._words if store.former is None else Words(self._rules, store.former)
+        ids = customers.ids_of(rows)
+        r, f, m = customers.r[rows], customers.f[rows], customers.m[rows]
+        scored_at = customers.scored_at[rows]
+        value = _SEGMENT_VALUE % partition
+        facts = zip(
+            json_texts.strings(ids),
+            words.segments.of(standing_key(customers.segment[rows], r, f, m)),
+            json_texts.instants(scored_at - scored_at % instant.MILLISECOND),
+            customers.version[rows].tolist(),
+            customers.sequence[rows].tolist(),
+            customers.revision[rows].tolist(),
+            strict=True,
+        )
+        return [(each, value % said, _SEGMENT_HEADERS) for each, said in zip(ids, facts, strict=True)]
 
     def erased(self, customers: Iterable[bytes]) -> Iterator[Message]:
         """Tombstones for customers that are forgotten."""

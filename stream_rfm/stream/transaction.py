@@ -216,7 +216,7 @@ class Transactions:
         self, producer: FencedProducer, work: Work
     ) -> list[tuple[tuple[str, int], int, asyncio.Future[Any]]]:
         """Hand over whole record batches: first the first of every partition, then what waits for those."""
-        waiting = {place: _batches(producer, messages) for place, messages in work.messages.items()}
+        waiting = {place: await _batches(producer, messages) for place, messages in work.messages.items()}
         sent = []
         while waiting:
             for (topic, partition), batches in list(waiting.items()):
@@ -233,11 +233,13 @@ def _say_waiting(state: RetryCallState) -> None:
     log.warning("kafka is not there yet; trying again", extra={"reason": str(error)})
 
 
-def _batches(producer: FencedProducer, messages: list[Message]) -> list[Any]:
+async def _batches(producer: FencedProducer, messages: list[Message]) -> list[Any]:
     batches = [producer.create_batch()]
     for key, value, headers in messages:
         if batches[-1].append(timestamp=None, key=key, value=value, headers=headers) is None:
             batches[-1].close()
+            # Some milliseconds of work are done: the event loop gets its turn.
+            await asyncio.sleep(0)
             batches.append(producer.create_batch())
             batches[-1].append(timestamp=None, key=key, value=value, headers=headers)
     batches[-1].close()

@@ -13,6 +13,7 @@ only the entry.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -130,9 +131,8 @@ class Journal:
         values["through"] = entries.next
         for name in _PLAIN:
             values[name] = getattr(customers, name)[rows]
-        raw, size = values.tobytes(), HEADER.itemsize
-        keys = customers.ids_of(rows)
-        return [(CUSTOMER + key, raw[i * size : (i + 1) * size]) for i, key in enumerate(keys)]
+        raw = cast(list[bytes], values.view(np.dtype((np.void, HEADER.itemsize))).tolist())
+        return [(CUSTOMER + key, value) for key, value in zip(customers.ids_of(rows), raw, strict=True)]
 
     def _new_block(self) -> list[Record]:
         entries = self._store.entries

@@ -1,10 +1,14 @@
 import json
+from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
-from events import DAY, START, cancel, enquiry, erase, order, refund
+from events import DAY, OF_CUSTOMERS, START, cancel, enquiry, erase, histories, order, refund
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from parts import Record
-from scorer import CUTS, Scorer, ruled
+from scorer import CUTS, Scorer, ruled, rules
 
 from schemas import validator
 from stream_rfm.model import instant
@@ -116,6 +120,30 @@ def test_version_is_read_back_by_its_schema(publication):
         version_of(Record(3, key, b"other", [("schema", b"quantiles.v2")]))
 
 
+@settings(max_examples=60)
+@given(histories(kinds=OF_CUSTOMERS), rules, st.integers(0, 20), st.sampled_from(["high", "low"]))
+def test_segments_are_written_as_one_by_one(history, rules, days, best):
+    scorer = Scorer(replace(rules, best=best))
+    scorer.count(history)
+    scorer.rescore(after=days * DAY)
+    rows = living(scorer.store, np.arange(scorer.store.customers.count))
+    expected = [
+        (
+            customer,
+            msgspec.json.encode(
+                {
+                    "customer_id": customer.decode(),
+                    **segment,
+                    "scored_at": instant.iso(segment["scored_at"] * instant.MILLISECOND),
+                }
+            ),
+        )
+        for customer, segment in segment_documents(scorer.store, rows, 3)
+    ]
+    found = Publication(scorer.rules, "shop").segments(scorer.store, rows, 3)
+    assert [(key, value) for key, value, _ in found] == expected
+
+
 @pytest.mark.parametrize("headers", [(), (("reason", b"mine"), ("x", b"\xff"))])
 def test_dead_letter_is_the_untouched_record_with_where_it_was_and_why(headers):
     record = Record(17, b"\xff", b"\x00{", headers)
@@ -136,3 +164,9 @@ def test_who_still_stands_by_former_rules_is_shown_by_them(scorer):
     scorer.store.former = Former(customers, scorer.store.entries, [Era.of(scorer.rules, 0)], None)
     scorer.store.rules = Rules(load("classic-5"), best="low")
     assert dict(segment_documents(scorer.store, np.arange(2), 0)) == shown
+    published = Publication(scorer.store.rules, "shop").segments(scorer.store, np.arange(2), 0)
+    for key, value, _ in published:
+        document = json.loads(value)
+        assert [document[name] for name in ("segment", "code", "r")] == [
+            shown[key][name] for name in ("segment", "code", "r")
+        ]
