@@ -14,11 +14,12 @@ import time
 import faust
 from aiokafka.errors import KafkaError as ClientError
 from kafka.errors import KafkaError
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_never, wait_exponential
+from tenacity import Retrying, retry_if_exception, stop_never, wait_exponential
 
 from stream_rfm import logs
 from stream_rfm.app import ScorerApp, create_app
 from stream_rfm.intake import kernels
+from stream_rfm.kafka import connection
 from stream_rfm.kafka.admin import KafkaUnavailableError, admin_client
 from stream_rfm.kafka.declare import declare
 from stream_rfm.kafka.group import check_group
@@ -150,7 +151,7 @@ def _prepare_topics(settings: Settings, metrics: Metrics) -> None:
         retry=retry_if_exception(_passes),
         wait=wait_exponential(multiplier=0.5, max=_LONGEST_PAUSE),
         stop=stop_never,
-        before_sleep=_say_waiting,
+        before_sleep=connection.say_waiting,
     ):
         with attempt, admin_client(settings.kafka) as admin:
             declared = declare(settings, admin)
@@ -174,11 +175,6 @@ def _passes(error: BaseException) -> bool:
     return isinstance(error, KafkaUnavailableError) or (
         isinstance(error, KafkaError) and bool(error.retriable)
     )
-
-
-def _say_waiting(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    log.warning("kafka is not there yet; trying again", extra={"reason": str(error)})
 
 
 def _give_up(worker: ScorerWorker) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from typing import Any
 
+from tenacity import RetryCallState
+
 from stream_rfm.settings import KafkaSettings
+
+log = logging.getLogger(__name__)
 
 
 def for_kafka_python(kafka: KafkaSettings) -> dict[str, Any]:
@@ -34,6 +39,12 @@ def ssl_context(kafka: KafkaSettings) -> ssl.SSLContext | None:
     if "SSL" not in kafka.security_protocol:
         return None
     return ssl.create_default_context(cafile=str(kafka.ssl_cafile) if kafka.ssl_cafile else None)
+
+
+def say_waiting(state: RetryCallState) -> None:
+    """Say, between two tries, that Kafka is waited for."""
+    error = state.outcome.exception() if state.outcome else None
+    log.warning("kafka is not there yet; trying again", extra={"reason": str(error)})
 
 
 def _sasl(kafka: KafkaSettings) -> dict[str, Any]:

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from stream_rfm.model import instant, scoring, version
-from stream_rfm.model.arrays import Ints
+from stream_rfm.model.arrays import Bools, Ints
 from stream_rfm.model.order import Rejected
 from stream_rfm.model.rules import Rules
 from stream_rfm.model.version import Version
@@ -17,6 +16,7 @@ from stream_rfm.stream import json_texts
 from stream_rfm.stream.transaction import Message
 from stream_rfm.stream.transition_texts import texts_of
 from stream_rfm.stream.words import Words, standing_key
+from stream_rfm.table.customers import NO_SEGMENT
 from stream_rfm.table.moves import Moves
 from stream_rfm.table.restore import ChangelogError
 from stream_rfm.table.store import Store
@@ -160,5 +160,10 @@ def segment_documents(store: Store, rows: Ints, partition: int) -> Iterator[tupl
 
 
 def living(store: Store, rows: Ints) -> Ints:
-    """Those of the rows that still are somebody's."""
-    return rows[store.customers.id_length[rows] > 0] if len(rows) else np.empty(0, np.int64)
+    """Those of the rows that still are somebody's who stands in a segment.
+
+    A customer of whom nothing was counted yet, as the only order was refused, is somebody and stands nowhere.
+    """
+    customers = store.customers
+    there: Bools = (customers.id_length[rows] > 0) & (customers.segment[rows] != NO_SEGMENT)
+    return rows[there]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,15 +11,13 @@ from typing import Any
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError, TransactionalIdAuthorizationFailed
 from aiokafka.structs import OffsetAndMetadata
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_never, wait_exponential
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_never, wait_exponential
 
 from stream_rfm.kafka import connection
 from stream_rfm.kafka.rights import RightsError
 from stream_rfm.settings import KafkaSettings
 from stream_rfm.stream import cancellation
-from stream_rfm.stream.offset_commit import FencedMemberError, FencedSender, Membership
-
-log = logging.getLogger(__name__)
+from stream_rfm.stream.offset_commit import FencedSender, Membership
 
 Header = tuple[str, bytes]
 Message = tuple[bytes | None, bytes | None, Sequence[Header]]
@@ -36,15 +33,10 @@ _CLOSE_SECONDS = 5.0
 
 
 class NotCommittedError(Exception):
-    """A transaction did not go through, or nobody knows; memory is ahead of the log.
-
-    Attributes:
-        fenced: whether somebody else owns the partitions by now.
-    """
+    """A transaction did not go through, or nobody knows; memory is ahead of the log."""
 
     def __init__(self, reason: BaseException) -> None:
         super().__init__(f"{type(reason).__name__}: {reason}")
-        self.fenced = isinstance(reason, FencedMemberError)
 
 
 @dataclass(slots=True)
@@ -129,7 +121,7 @@ class Transactions:
             retry=retry_if_exception_type((KafkaError, OSError)),
             wait=wait_exponential(multiplier=0.1, max=_LONGEST_PAUSE),
             stop=stop_never,
-            before_sleep=_say_waiting,
+            before_sleep=connection.say_waiting,
         ):
             with attempt:
                 await self._start()
@@ -226,11 +218,6 @@ class Transactions:
                 if not batches:
                     del waiting[topic, partition]
         return sent
-
-
-def _say_waiting(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    log.warning("kafka is not there yet; trying again", extra={"reason": str(error)})
 
 
 async def _batches(producer: FencedProducer, messages: list[Message]) -> list[Any]:

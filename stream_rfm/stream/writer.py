@@ -1,8 +1,9 @@
 """The single writer: gathers what all partitions have done and commits it, one transaction at a time.
 
-While a transaction is in flight the next batches gather; at least ``commit_ms`` lie between two, unless
-partitions wait for one another. Nothing but :meth:`Writer._cycle` changes state, and what it changed is
-committed before it changes anything else: so state is always that of the log, or one transaction ahead.
+While a transaction is in flight the next batches gather; :mod:`stream_rfm.stream.pace` says when the next
+begins, unless much has gathered or partitions wait for one another. Nothing but :meth:`Writer._cycle` changes
+state, and what it changed is committed before it changes anything else: so state is always that of the log,
+or one transaction ahead.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from stream_rfm.stream.lane import Lane
 from stream_rfm.stream.merging import Merging
 from stream_rfm.stream.offset_commit import Membership
 from stream_rfm.stream.outcome import Outcome
+from stream_rfm.stream.pace import Pace
 from stream_rfm.stream.transaction import NotCommittedError, Transactions
 from stream_rfm.stream.turns import Turns
 from stream_rfm.stream.version_log import VersionLog
@@ -71,7 +73,7 @@ class Writer(Service):
             accounts: is told for the metrics.
             app_id: the deployment.
             intake: what documents are read with at an instant.
-            commit_ms: milliseconds between the starts of two transactions.
+            commit_ms: milliseconds between the starts of two transactions, at least.
             service: arguments of :class:`mode.Service`.
         """
         super().__init__(**service)
@@ -97,10 +99,12 @@ class Writer(Service):
         self._accounts = accounts
         self._app_id = app_id
         self._intake = intake
-        self._interval = commit_ms / 1000
+        self._pace = Pace(commit_ms)
         self._turns = Turns(now)
         self._wake = asyncio.Event()
-        self._started_at = 0.0
+        #: Set where it should not be waited for the next transaction's time.
+        self._hurry = asyncio.Event()
+        self._gathered = 0
         self._paused: set[int] = set()
 
     def take_orders(self, partition: int, run: list[Any], generation: int) -> None:
@@ -113,6 +117,9 @@ class Writer(Service):
             return
         # By a clock that was set back, orders would be in the future that are not.
         lane.put(run, self._intake(lane.partition.not_before(now())))
+        self._gathered += len(run)
+        if self._gathered > _ENOUGH_RECORDS:
+            self._hurry.set()
         if lane.waiting.is_much and partition not in self._paused:
             self._paused.add(partition)
             self.pause(partition)
@@ -122,12 +129,14 @@ class Writer(Service):
         """Take records of the topic of reports."""
         if self._is_of(generation):
             self._merging.take(run)
+            self._hurry.set()
             self.wake()
 
     def take_version(self, version: Version) -> None:
         """Take a version that was published, by this worker or another."""
         if self._versions.add(version):
             self._accounts.version(version)
+            self._hurry.set()
             self.wake()
 
     def wake(self) -> None:
@@ -169,25 +178,23 @@ class Writer(Service):
                     await self._cycle(self.member)
 
     async def _until_due(self) -> None:
-        """Wait until there is something to do, and until it is time to do it."""
-        while not self._has_work():
+        """Wait until there is something to do, and until it is time to do it; not for ever."""
+        while True:
             self._wake.clear()
-            try:
-                await asyncio.wait_for(self._wake.wait(), _IDLE_SECONDS)
-            except TimeoutError:
+            at = time.monotonic()
+            if self._has_work(but_cache=True):
+                await _wait(self._hurry, 0 if self._is_urgent() else self._pace.pause(at))
                 return
-        if not self._is_urgent():
-            pause = self._started_at + self._interval - time.monotonic()
-            if pause > 0:
-                await asyncio.sleep(pause)
+            if not await _wait(self._wake, self._pace.rest(at) if self._has_work() else _IDLE_SECONDS):
+                return
 
     def _is_of(self, generation: int) -> bool:
         return self.member is not None and self.member.generation == generation
 
-    def _has_work(self) -> bool:
+    def _has_work(self, *, but_cache: bool = False) -> bool:
         if self.member is None:
             return False
-        if self._cache.has_more or self._merging.has_news:
+        if self._merging.has_news or (not but_cache and self._cache.has_more):
             return True
         return any(lane.ready for lane in self.lanes.values())
 
@@ -197,7 +204,9 @@ class Writer(Service):
 
     async def _cycle(self, member: Membership) -> None:
         """Do what can be done, commit it, and tell everybody."""
-        self._started_at = time.monotonic()
+        self._hurry.clear()
+        self._gathered = 0
+        self._pace.looked(time.monotonic())
         # State is what was committed last: what the cache asks for now is what others may know.
         await self._cache.collect()
         self.settled = False
@@ -222,6 +231,7 @@ class Writer(Service):
             self.on_failure()
             return
         ended = time.monotonic()
+        self._pace.committed(ended - started)
         self._accounts.committed(outcomes, ended - started, now())
         self._turns.allowance.learn(ended - making, sum(outcome.transitions for _, outcome in outcomes))
         for version in made:
@@ -267,3 +277,15 @@ class Writer(Service):
                     app_id=self._app_id,
                 ),
             )
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for an event, so many seconds; gives whether it came."""
+    if seconds <= 0:
+        return event.is_set()
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

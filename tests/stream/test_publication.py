@@ -105,6 +105,17 @@ def test_erased_are_tombstones_and_nobody_lives_in_their_rows(publication, score
     assert living(scorer.store, np.empty(0, np.int64)).tolist() == []
 
 
+def test_who_stands_nowhere_as_nothing_was_counted_is_not_among_them():
+    scorer = Scorer(ruled(30 * DAY, 0))
+    scorer.count([*(order("c1", f"o{number}", 0, 10**12) for number in range(9)), order("c2", "a", 0)])
+    digests = np.array([[1, 2]], np.uint64)
+    [stranger] = scorer.store.customers.add(digests, [b"c3"]).tolist()
+    everybody = np.arange(scorer.store.customers.count)
+    assert stranger in everybody
+    assert stranger not in living(scorer.store, everybody)
+    assert len(living(scorer.store, everybody)) == 2
+
+
 def test_versions_are_keyed_by_their_number(publication):
     key, value, headers = publication.version(Version(12, START, 9, CUTS))
     assert (key, headers) == (b"12", [("content-type", b"application/json"), ("schema", b"quantiles.v1")])

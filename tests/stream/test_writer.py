@@ -174,6 +174,21 @@ async def test_end_waits_for_the_transaction_in_flight(parts, declared, member, 
     assert 0 in await committed(declared)
 
 
+async def test_service_that_has_been_idle_has_nothing_to_wait_for_when_an_order_comes(parts, member):
+    await parts.writer.start()
+    try:
+        pace = parts.writer._pace
+        first = pace.rest(0.0)
+        # It looks around though nothing comes, and that is no transaction.
+        assert await until(lambda: pace.rest(0.0) > first)
+        assert pace.pause(0.0) < 0
+        parts.writer.take_orders(0, [order(0, "c-a")], member.generation)
+        assert await until(lambda: parts.lanes[0].partition.waiting and parts.writer.settled)
+        assert pace.pause(0.0) > 0
+    finally:
+        await parts.writer.stop()
+
+
 async def test_service_commits_by_itself_what_it_is_given(parts, declared, member):
     await parts.writer.start()
     try:

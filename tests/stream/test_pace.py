@@ -1,0 +1,53 @@
+import pytest
+
+from stream_rfm.stream.pace import Pace
+
+
+def paced(commit_seconds, commits=100, commit_ms=50):
+    """A pace behind so many transactions, one a second, the last one begun at 0."""
+    pace = Pace(commit_ms)
+    for number in range(commits):
+        pace.looked(number - commits + 1.0)
+        pace.committed(commit_seconds)
+    return pace
+
+
+def test_the_first_transaction_waits_for_nothing():
+    assert Pace(50).pause(0.0) <= 0
+
+
+@pytest.mark.parametrize(
+    ("commit", "commit_ms", "interval"),
+    [
+        (0.005, 50, 0.05),
+        (0.05, 50, 0.15),
+        (0.05, 10, 0.15),
+        (0.5, 50, 0.2),
+        (0.005, 400, 0.4),
+        (2.0, 400, 0.4),
+    ],
+)
+def test_commits_take_a_third_of_the_time_within_bounds(commit, commit_ms, interval):
+    pace = paced(commit, commit_ms=commit_ms)
+    assert pace.interval == pytest.approx(interval)
+    assert pace.pause(0.01) == pytest.approx(interval - 0.01)
+
+
+def test_what_comes_to_an_idle_worker_waits_for_nothing_however_often_it_has_looked():
+    pace = paced(0.05)
+    pace.looked(9.99)
+    assert pace.pause(10.0) <= 0
+
+
+def test_the_first_commit_says_what_to_expect_and_one_slow_one_little():
+    assert paced(0.04, commits=1).interval == pytest.approx(0.12)
+    pace = paced(0.02)
+    pace.committed(0.1)
+    assert 0.06 < pace.interval < 0.1
+
+
+def test_what_is_not_committed_is_looked_after_at_least_so_often():
+    pace = paced(0.05)
+    pace.looked(10.0)
+    assert pace.rest(10.01) == pytest.approx(0.04)
+    assert pace.rest(10.06) <= 0
