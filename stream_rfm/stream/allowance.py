@@ -9,7 +9,7 @@ from __future__ import annotations
 # What scoring rows may take before the transaction is made, seconds.
 _SCORING_SECONDS = 0.04
 # What making and committing a rescoring's transitions may take, seconds.
-_MAKING_SECONDS = 0.1
+_MAKING_SECONDS = 0.06
 # Transitions whatever making them takes, as a rescoring must end; and however little, as memory does.
 _LEAST, _MOST = 500, 8_000
 # Until it is seen what one takes, seconds.

@@ -14,6 +14,7 @@ _PARTS = 3
 _MOST_SECONDS = 0.2
 # One slow commit says little.
 _WEIGHT = 0.1
+_MANY = 1_000
 
 
 class Pace:
@@ -38,10 +39,17 @@ class Pace:
         """Note when it was looked for work, in seconds of a clock that is never set."""
         self._looked = at
 
-    def committed(self, seconds: float) -> None:
-        """Note that what was found when it was last looked was committed, and in how many seconds."""
+    def committed(self, seconds: float, transitions: int) -> None:
+        """Note that what was found when it was last looked was committed.
+
+        Args:
+            seconds: that it took.
+            transitions: that were among it; those of a rescoring take long, and say nothing of what any
+                transaction takes.
+        """
         self._began = self._looked
-        self._commit += (seconds - self._commit) * (_WEIGHT if self._commit else 1.0)
+        if transitions < _MANY:
+            self._commit += (seconds - self._commit) * (_WEIGHT if self._commit else 1.0)
 
     def pause(self, at: float) -> float:
         """How many seconds to wait before a transaction; nothing, or less, where it is time."""

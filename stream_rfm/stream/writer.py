@@ -231,9 +231,10 @@ class Writer(Service):
             self.on_failure()
             return
         ended = time.monotonic()
-        self._pace.committed(ended - started)
         self._accounts.committed(outcomes, ended - started, now())
-        self._turns.allowance.learn(ended - making, sum(outcome.transitions for _, outcome in outcomes))
+        transitions = sum(outcome.transitions for _, outcome in outcomes)
+        self._pace.committed(ended - started, transitions)
+        self._turns.allowance.learn(ended - making, transitions)
         for version in made:
             self.take_version(version)
         self._note(outcomes, ends, settled_at)
