@@ -10,63 +10,34 @@ import numpy as np
 
 from stream_rfm.model.arrays import Bools, Column, Hashes, Ints
 from stream_rfm.model.order import Kind
-from stream_rfm.table.hash_index import PLACES, HashIndex, mixed
+from stream_rfm.table.entry_columns import CANCELLED, INSIDE, NOBODY, SUPERSEDED, TOLD, EntryColumns
+from stream_rfm.table.hash_index import HashIndex, mixed
+from stream_rfm.table.packed import CHUNK
 
-#: The row of an entry whose customer is erased.
-NOBODY = 0xFFFF_FFFF
-
-#: Flags: counted in the window's totals; taken back by a cancel; another entry has the same id.
-INSIDE, CANCELLED, SUPERSEDED = 1, 2, 4
+__all__ = ["CANCELLED", "FOUND_ORDER", "INSIDE", "NOBODY", "SUPERSEDED", "TOLD", "Entries"]
 
 #: The amount of a cancel that has taken an order back; one that came before its order has none.
 FOUND_ORDER = 1
 
-_CHUNK = 4096
 _NO_INSTANT = np.iinfo(np.int64).max
-#: Columns that an entry's block tells of: all but the flags, which follow from them.
-TOLD = ("at", "amount", "key", "row", "kind")
-_COLUMNS: dict[str, type[np.generic]] = {
-    "at": np.int64,
-    "amount": np.int64,
-    "key": np.uint64,
-    "row": np.uint32,
-    "kind": np.uint8,
-    "flags": np.uint8,
-}
+# How many entries are looked through or made findable at a time.
+_SLICE = 1 << 16
 
 
-class Entries:
+class Entries(EntryColumns):
     """Columns of entries; position 0 is the entry with sequence number ``first``."""
-
-    at: Ints
-    amount: Ints
-    key: Hashes
-    row: Column
-    kind: Column
-    flags: Column
 
     def __init__(self, first: int = 0, expected: int = 0) -> None:
         """Start empty, with the sequence number that the next entry gets, and room for so many."""
-        self.first = first
-        self.count = 0
+        super().__init__(first, expected)
         #: The sequence numbers of refunds that have an id of their own, by the hash of the order refunded.
         self.refunds_of: dict[int, list[int]] = {}
-        self._capacity = max(_CHUNK, expected)
-        for name, kind in _COLUMNS.items():
-            setattr(self, name, np.zeros(self._capacity, kind))
-        self._index = HashIndex()
-        # The oldest instant among the entries that are inside, for each chunk of positions.
-        self._oldest = np.full(self._capacity // _CHUNK + 1, _NO_INSTANT, np.int64)
-
-    @property
-    def next(self) -> int:
-        """The sequence number that the next entry gets."""
-        return self.first + self.count
+        self._index = self._new_index(0)
 
     @property
     def nbytes(self) -> int:
         """Bytes of memory held."""
-        return int(sum(getattr(self, name).nbytes for name in _COLUMNS)) + self._index.nbytes
+        return super().nbytes + self._index.nbytes
 
     def append(self, at: Ints, amount: Ints, key: Hashes, row: Column, kind: Column, flags: Column) -> Ints:
         """Remember entries whose ids are not there yet, or are superseded.
@@ -75,27 +46,12 @@ class Entries:
             Their positions.
         """
         positions = self.load(at, amount, key, row, kind, flags)
-        if self._index.has_room(len(positions)):
-            places = (self.first + positions) % PLACES
-            self._index.add(mixed(key, row, kind), places)
-        else:
-            self.reindex()
+        self._forget_dropped(1000 + 2 * len(positions))
+        findable = (flags & SUPERSEDED) == 0
+        if not findable.all():
+            key, row, kind = key[findable], row[findable], kind[findable]
+        self._index.add(mixed(key, row, kind), self.first + positions[findable])
         return positions
-
-    def load(self, at: Ints, amount: Ints, key: Hashes, row: Column, kind: Column, flags: Column) -> Ints:
-        """Put entries behind the last one without making them findable; :meth:`reindex` does that."""
-        start, self.count = self.count, self.count + len(at)
-        self._grow()
-        positions = np.arange(start, self.count)
-        new = {"at": at, "amount": amount, "key": key, "row": row, "kind": kind, "flags": flags}
-        for name, values in new.items():
-            getattr(self, name)[start : self.count] = values
-        self._note_oldest(positions[(flags & INSIDE) != 0])
-        return positions
-
-    def copied(self) -> dict[str, Column]:
-        """A copy of the columns, but for the flags."""
-        return {name: getattr(self, name)[: self.count].copy() for name in TOLD}
 
     def find(self, key: Hashes, row: Column, kind: int, since: Ints) -> Ints:
         """The position of the latest entry of a row with this id and kind, or −1, for each question.
@@ -107,8 +63,8 @@ class Entries:
             since: instants; what happened until then is forgotten, whether it still is here or not.
         """
 
-        def same(places: Ints, asked: Ints) -> Bools:
-            positions = self._position(places)
+        def same(numbers: Ints, asked: Ints) -> Bools:
+            positions = numbers - self.first
             known = positions < self.count
             at = np.where(known, positions, 0)
             return (
@@ -120,33 +76,38 @@ class Entries:
                 & (self.at[at] > since[asked])
             )
 
-        places = self._index.find(mixed(key, row, kind), same)
-        return np.where(places < 0, -1, self._position(places))
+        numbers = self._index.find(mixed(key, row, kind), same)
+        return np.where(numbers < 0, -1, numbers - self.first)
+
+    def hashed(self, numbers: Ints) -> tuple[Hashes, Bools]:
+        """The hashes that entries are found by, and whether each has to be found."""
+        there = numbers < self.next
+        positions = np.where(there, numbers - self.first, 0)
+        row = self.row[positions]
+        there &= (row != NOBODY) & ((self.flags[positions] & SUPERSEDED) == 0)
+        return mixed(self.key[positions], row, self.kind[positions]), there
 
     def leaving(self, cutoff: int) -> Ints:
         """The positions of the entries that are inside and not younger than an instant."""
-        chunks = np.flatnonzero(self._oldest <= cutoff)
+        chunks = np.flatnonzero(self._of_chunks(self._oldest) <= cutoff)
         if not len(chunks):
             return np.empty(0, np.int64)
-        positions = (chunks[:, None] * _CHUNK + np.arange(_CHUNK)).ravel()
-        positions = positions[positions < self.count]
-        inside = (self.flags[positions] & INSIDE) != 0
-        return positions[inside & (self.at[positions] <= cutoff)]
+        positions = self._in_chunks(chunks)
+        positions = positions[(self.flags[positions] & INSIDE) != 0]
+        return positions[self.at[positions] <= cutoff]
 
     def leave(self, positions: Ints, *, cancelled: bool = False) -> None:
         """Take entries out of the window's totals."""
-        self.flags[positions] &= ~np.uint8(INSIDE)
-        if cancelled:
-            self.flags[positions] |= CANCELLED
-        for chunk in np.unique(positions // _CHUNK):
-            part = slice(chunk * _CHUNK, min((chunk + 1) * _CHUNK, self.count))
-            inside = self.at[part][(self.flags[part] & INSIDE) != 0]
-            self._oldest[chunk] = inside.min() if len(inside) else _NO_INSTANT
+        if not len(positions):
+            return
+        flags = self.flags[positions] & ~np.uint8(INSIDE)
+        self.flags[positions] = flags | CANCELLED if cancelled else flags
+        self._find_oldest(np.unique((self._start + positions) // CHUNK))
 
     def note_inside(self, positions: Ints) -> None:
         """Count entries in the window's totals from now on."""
         self.flags[positions] |= INSIDE
-        self._note_oldest(positions)
+        np.minimum.at(self._oldest.values, (self._start + positions) // CHUNK, self.at[positions])
 
     def refunds(self, order: Hashes, row: Column, since: Ints) -> Ints:
         """The positions of the refunds of one order; arguments as of :meth:`find`, arrays of one."""
@@ -158,47 +119,65 @@ class Entries:
 
     def of_row(self, row: int) -> Ints:
         """The positions of all entries of one customer, ascending."""
-        return np.flatnonzero(self.row[: self.count] == row)
+        slices = [(low, min(low + _SLICE, self.count)) for low in range(0, self.count, _SLICE)]
+        found = [low + np.flatnonzero(self.row[low:high] == row) for low, high in slices]
+        return np.concatenate([np.empty(0, np.int64), *found])
+
+    def last_purchase(self, row: int) -> int | None:
+        """When a customer last bought, by what is remembered and not cancelled; ``None``: not at all.
+
+        Times are looked through from the newest on, so that it takes no longer where a customer has many.
+        """
+        newest = self._of_chunks(self._newest)
+        chunks = np.argsort(newest)[::-1]
+        last, low, size = None, 0, 1
+        while low < len(chunks) and (last is None or newest[chunks[low]] > last):
+            positions = self._in_chunks(chunks[low : low + size])
+            own = positions[self.row[positions] == row]
+            own = own[(self.kind[own] == Kind.ORDER) & ((self.flags[own] & CANCELLED) == 0)]
+            if len(own):
+                last = max(last or 0, int(self.at[own].max()))
+            low, size = low + size, min(2 * size, _SLICE // CHUNK)
+        return last
 
     def drop(self, count: int) -> None:
-        """Forget the first entries."""
-        kept = slice(count, self.count)
+        """Forget the first entries; their memory is given back little by little, as others are appended."""
+        before = self._start // CHUNK
         self.first += count
         self.count -= count
-        for name in _COLUMNS:
-            column = getattr(self, name)
-            column[: self.count] = column[kept].copy()
+        self._index.first = self.first
+        self._look()
         for order, numbers in list(self.refunds_of.items()):
             self.refunds_of[order] = [number for number in numbers if number >= self.first]
             if not self.refunds_of[order]:
                 del self.refunds_of[order]
-        self._oldest[:] = _NO_INSTANT
-        positions = np.arange(self.count)
-        self._note_oldest(positions[(self.flags[: self.count] & INSIDE) != 0])
+        here = self._start // CHUNK
+        self._oldest.values[before:here], self._newest.values[before:here] = _NO_INSTANT, 0
+        self._find_oldest(np.array([here]))
 
     def reindex(self) -> None:
         """Make all entries findable that have a customer and are not superseded."""
-        flags, row = self.flags[: self.count], self.row[: self.count]
-        positions = np.flatnonzero(((flags & SUPERSEDED) == 0) & (row != NOBODY))
-        self._index = HashIndex(2 * len(positions))
-        hashes = mixed(self.key[positions], self.row[positions], self.kind[positions])
-        self._index.add(hashes, (self.first + positions) % PLACES)
+        self._index = self._new_index(self.count)
+        for low in range(0, self.count, _SLICE):
+            numbers = np.arange(self.first + low, self.first + min(low + _SLICE, self.count))
+            hashes, there = self.hashed(numbers)
+            self._index.add(hashes[there], numbers[there])
 
-    def _position(self, places: Ints) -> Ints:
-        return (places - self.first) % PLACES
+    def _new_index(self, expected: int) -> HashIndex:
+        index = HashIndex(self, expected)
+        index.first = self.first
+        return index
 
-    def _note_oldest(self, positions: Ints) -> None:
-        np.minimum.at(self._oldest, positions // _CHUNK, self.at[positions])
+    def _find_oldest(self, chunks: Ints) -> None:
+        """Look again for the oldest that are inside, in chunks counted from the first in memory."""
+        for chunk in chunks.tolist():
+            low = max(0, chunk * CHUNK - self._start)
+            part = slice(low, max(low, min((chunk + 1) * CHUNK - self._start, self.count)))
+            inside = self.at[part][(self.flags[part] & INSIDE) != 0]
+            self._oldest.values[chunk] = inside.min() if len(inside) else _NO_INSTANT
 
-    def _grow(self) -> None:
-        if self.count <= self._capacity:
-            return
-        self._capacity = max(self.count, self._capacity + self._capacity // 2)
-        for name, kind in _COLUMNS.items():
-            column = np.zeros(self._capacity, kind)
-            old = getattr(self, name)
-            column[: len(old)] = old
-            setattr(self, name, column)
-        oldest = np.full(self._capacity // _CHUNK + 1, _NO_INSTANT, np.int64)
-        oldest[: len(self._oldest)] = self._oldest
-        self._oldest = oldest
+    def _forget_dropped(self, count: int) -> None:
+        """Take so many of those that are dropped out of the index and out of memory."""
+        low, high = self._kept_from, min(self.first, self._kept_from + count)
+        if low < high:
+            self._index.remove(mixed(*self._let_go(high)), np.arange(low, high))

@@ -1,83 +1,220 @@
-"""A hash table in one numpy array: places of rows by 64-bit hash, thousands at a time.
+"""A hash table in one numpy array: numbers of rows or entries by 64-bit hash, thousands at a time.
 
-It holds places only; the keys stay in the caller's columns, which say whether a place is the one looked
-for. At most half full it takes eight bytes a row or a little more, against a hundred of a dict.
+It holds numbers only; the keys stay in the owner's columns, which say whether a number is the one looked for.
+A hash has two buckets of sixteen slots, each as wide as a cache line, and what is added goes into the emptier
+one: so a bucket is never full before the table is nearly (Azar, Broder, Karlin and Upfal, "Balanced
+allocations", 1994), and finding is a comparison of two rows, without a loop. Bits of a slot that the number
+does not need hold bits of the hash, so that columns are hardly asked in vain.
+
+It grows where it is, a bounded number of buckets each time something is added: buckets stand in the order of
+hashes, so that from the last one down each can be spread over the wider table in place.
 ``docs/decisions/0005-columns.md`` compares it with the libraries that exist.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stream_rfm.model.arrays import Bools, Hashes, Ints
+from stream_rfm.model.arrays import Bools, Column, Hashes, Ints
+from stream_rfm.table import slots
+from stream_rfm.table.growing import Growing
+from stream_rfm.table.slots import WIDTH, Shape
 
-_EMPTY = np.uint32(0xFFFF_FFFF)
-#: Places are numbers below this, so that none looks like an empty slot.
-PLACES = 0xFFFF_FFFF
-_SMALLEST = 1 << 10
+# From 0.87 on a bucket in a hundred thousand is full; what finds no room is kept beside.
+_FULL, _FEWEST = 0.86, 16
+# A pass makes the table larger by a quarter at least, and is over once an eighth has been added.
+_GROWTH, _PACE = 1.25, 8
+# Beyond so many that are beside, those are looked for that need not be there any more.
+_MANY = 1024
+_MAYBE = np.uint64(0xFFFF)
+# How many bits of a slot are a number's; one at least is left for the hash, and above twelve help nothing.
+_LEAST_BITS, _MOST_BITS = 20, 31
+#: Numbers in use must not be further apart.
+PLACES = (1 << _MOST_BITS) - 1
 
-#: Given places, and the positions of the questions that they might answer: which are right?
+#: Given numbers, and the positions of the questions that they might answer: which are right?
 Same = Callable[[Ints, Ints], Bools]
 
 
+@cache
+def fastest() -> ModuleType:
+    """The way to work on slots: compiled where that can be had."""
+    # Only here: it takes a second, and whoever has no tables need not wait for it.
+    try:
+        return import_module("stream_rfm.table.slots_compiled")
+    except ImportError:
+        return slots
+
+
+class Keys(Protocol):
+    """Whoever holds the keys."""
+
+    def hashed(self, numbers: Ints) -> tuple[Hashes, Bools]:
+        """The hash of each number's key, and whether there still is one that has to be found."""
+
+
 class HashIndex:
-    """Open addressing with linear probing, at most half full."""
+    """Two-choice hashing with buckets of sixteen.
 
-    def __init__(self, expected: int = 0) -> None:
-        """Make room for so many places."""
-        size = _SMALLEST
-        while size < 2 * expected:
-            size *= 2
-        self._slots: NDArray[np.uint32] = np.full(size, _EMPTY, np.uint32)
-        self._mask = np.uint64(size - 1)
+    Attributes:
+        first: the lowest number that can be found; owners raise it.
+    """
+
+    def __init__(self, keys: Keys, expected: int = 0, way: ModuleType | None = None) -> None:
+        """Make room for so many numbers.
+
+        Args:
+            keys: who knows the keys.
+            expected: how many numbers to make room for.
+            way: how to work on slots; by itself the fastest.
+        """
+        self.first = 0
+        self._keys = keys
+        self._way = way or fastest()
+        buckets, bits = _size(expected, expected)
+        self._shape = Shape(buckets, buckets, bits, buckets, bits)
+        self._slots, self._filled = Growing(np.uint32, buckets * WIDTH), Growing(np.uint8, buckets)
         self._used = 0
-
-    def has_room(self, more: int) -> bool:
-        """Whether so many more fit; if not, the caller makes a new index of all its rows."""
-        return 2 * (self._used + more) <= len(self._slots)
+        # Ascending hashes that found no room, and their numbers.
+        self._beside: tuple[Hashes, Ints] = (np.empty(0, np.uint64), np.empty(0, np.int64))
+        self._maybe_beside = np.zeros(0, bool)
+        self._many = _MANY
 
     @property
     def nbytes(self) -> int:
         """Bytes of memory held."""
-        return self._slots.nbytes
+        return self._shape.then_buckets * (4 * WIDTH + 1) + 16 * len(self._beside[0])
 
     def find(self, hashes: Hashes, same: Same) -> Ints:
-        """The place of each hash, or −1.
+        """The number of each hash, or −1.
 
         Args:
             hashes: of what is looked for.
-            same: says which of the places found are really the ones looked for.
+            same: says which of the numbers found are really the ones looked for.
         """
         found = np.full(len(hashes), -1, np.int64)
-        slot = (hashes & self._mask).astype(np.int64)
-        asked = np.arange(len(hashes))
-        while len(asked):
-            places = self._slots[slot[asked]]
-            taken = places != _EMPTY
-            asked, candidates = asked[taken], places[taken].astype(np.int64)
-            hit = same(candidates, asked)
-            found[asked[hit]] = candidates[hit]
-            asked = asked[~hit]
-            slot[asked] = (slot[asked] + 1) & int(self._mask)
+        asked, numbers = self._way.candidates(self._lines(), self._shape, self.first, hashes)
+        hit = same(numbers, asked)
+        found[asked[hit]] = numbers[hit]
+        if len(self._beside[0]):
+            self._find_beside(hashes, same, found)
         return found
 
-    def add(self, hashes: Hashes, places: Ints) -> None:
-        """Add places that are not there yet; there must be room."""
-        slot = (hashes & self._mask).astype(np.int64)
-        marks = places.astype(np.uint32)
-        waiting = np.arange(len(hashes))
-        while len(waiting):
-            free = self._slots[slot[waiting]] == _EMPTY
-            tried = waiting[free]
-            self._slots[slot[tried]] = marks[tried]
-            # Several may have tried the same slot; only one of them is now in it.
-            lost = tried[self._slots[slot[tried]] != marks[tried]]
-            waiting = np.concatenate([waiting[~free], lost])
-            slot[waiting] = (slot[waiting] + 1) & int(self._mask)
-        self._used += len(hashes)
+    def add(self, hashes: Hashes, numbers: Ints) -> None:
+        """Add numbers that are not there yet, the last one the largest."""
+        if not len(numbers):
+            return
+        self._make_room(len(numbers), int(numbers[-1]) + 1 - self.first)
+        stuck = self._way.place(self._lines(), self._filled.values, self._shape, hashes, numbers)
+        self._used += len(numbers)
+        self._keep_beside(hashes[stuck], numbers[stuck])
+
+    def remove(self, hashes: Hashes, numbers: Ints) -> None:
+        """Take numbers out that were added with these hashes; those that are not there are passed over."""
+        self._used -= self._way.remove(self._lines(), self._filled.values, self._shape, hashes, numbers)
+        if len(self._beside[0]):
+            kept = ~np.isin(self._beside[1], numbers)
+            self._beside = (self._beside[0][kept], self._beside[1][kept])
+
+    def _lines(self) -> Column:
+        return self._slots.values[: self._shape.then_buckets * WIDTH].reshape(-1, WIDTH)
+
+    def _make_room(self, more: int, span: int) -> None:
+        """Go on growing, or begin to, so that so many more fit, the largest so far from the first."""
+        while True:
+            now = self._shape
+            if now.frontier == now.buckets:
+                if self._fits(more, span) and not self._is_crowded():
+                    return
+                count = max(self._used + more, int(_GROWTH * _FULL * WIDTH * now.buckets))
+                buckets, bits = _size(count, span)
+                self._shape = now._replace(then_buckets=buckets, then_bits=bits)
+                self._slots.reserve(buckets * WIDTH)
+                self._filled.reserve(buckets)
+            # Few into a large table: a part of it, so that nobody waits long. Many at once: all of it.
+            urgent = more > self._used or not self._fits(more, span)
+            self._move(now.buckets if urgent else -(-more * _PACE // WIDTH))
+            if not urgent:
+                return
+
+    def _fits(self, more: int, span: int) -> bool:
+        room, largest = _FULL * WIDTH * self._shape.then_buckets, (1 << self._shape.then_bits) - 1
+        return self._used + more <= room and span <= largest
+
+    def _is_crowded(self) -> bool:
+        """Whether too much had to be kept beside, though there would be room."""
+        room = WIDTH * self._shape.buckets
+        return len(self._beside[0]) > max(64, room // 64) and self._used > 0.7 * room
+
+    def _move(self, buckets: int) -> None:
+        """Spread the next so many buckets, from the last one down, over the wider table."""
+        shape, lines, filled = self._shape, self._lines(), self._filled.values
+        low, high = max(0, shape.frontier - buckets), shape.frontier
+        where = np.flatnonzero(lines[low:high])
+        modulus = (1 << shape.bits) - 1
+        known = (lines[low:high].ravel()[where] & np.uint32(modulus)).astype(np.int64) - 1
+        numbers, bucket = self.first + (known - self.first) % modulus, low + where // WIDTH
+        lines[low:high], filled[low:high] = 0, 0
+        self._shape = shape = shape._replace(frontier=low)
+        hashes, there = self._keys.hashed(numbers)
+        halves = (hashes & slots.LOW, hashes >> slots.HALF)
+        by_one, by_other = (
+            ((half * np.uint64(shape.buckets)) >> slots.HALF).astype(np.int64) == bucket for half in halves
+        )
+        # A number of long ago may be another entry's now; that one is where its own hash says.
+        there &= by_one | by_other
+        half, hashes, kept = np.where(by_one, *halves)[there], hashes[there], numbers[there]
+        stuck = self._way.spread(lines, filled, shape, half, hashes, kept)
+        self._used += len(kept) - len(numbers)
+        self._keep_beside(hashes[stuck], kept[stuck])
+        if low:
+            return
+        self._shape = Shape(
+            shape.then_buckets, shape.then_buckets, shape.then_bits, shape.then_buckets, shape.then_bits
+        )
+        (hashes, numbers), self._beside = self._beside, (hashes[:0], numbers[:0])
+        self._used -= len(numbers)
+        order = np.argsort(numbers)
+        self.add(hashes[order], numbers[order])
+
+    def _keep_beside(self, hashes: Hashes, numbers: Ints) -> None:
+        if not len(numbers):
+            return
+        hashes, numbers = (np.concatenate(both) for both in zip(self._beside, (hashes, numbers), strict=True))
+        if len(numbers) > self._many:
+            there = self._keys.hashed(numbers)[1]
+            self._used -= int((~there).sum())
+            hashes, numbers = hashes[there], numbers[there]
+            self._many = max(_MANY, 2 * len(numbers))
+        order = np.argsort(hashes, kind="stable")
+        self._beside = (hashes[order], numbers[order])
+        self._maybe_beside = np.zeros(int(_MAYBE) + 1, bool)
+        self._maybe_beside[hashes & _MAYBE] = True
+
+    def _find_beside(self, hashes: Hashes, same: Same, found: Ints) -> None:
+        known, numbers = self._beside
+        # Mostly it is none of them, which a few bits tell.
+        asked = np.flatnonzero(self._maybe_beside[hashes & _MAYBE] & (found < 0))
+        at, end = (np.searchsorted(known, hashes[asked], side) for side in ("left", "right"))
+        while len(asked):
+            left = at < end
+            asked, at, end = asked[left], at[left], end[left]
+            candidates = numbers[at]
+            hit = same(candidates, asked)
+            found[asked[hit]] = candidates[hit]
+            asked, at, end = asked[~hit], at[~hit] + 1, end[~hit]
+
+
+def _size(count: int, span: int) -> tuple[int, int]:
+    """How many buckets so many numbers need, and how many bits those that are so far apart."""
+    buckets = max(_FEWEST, -int(-count // (WIDTH * _FULL)))
+    return buckets, min(max(_LEAST_BITS, (2 * max(count, span)).bit_length()), _MOST_BITS)
 
 
 def mixed(key: Hashes, row: Ints, kind: Ints | int) -> Hashes:

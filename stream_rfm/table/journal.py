@@ -190,14 +190,14 @@ class Journal:
         part = slice(start, start + block.count)
 
         def raw(column: Column, kind: str) -> bytes:
-            return column[part].astype(kind).tobytes()
+            return column.astype(kind).tobytes()
 
         value = BlockValue(
-            at=raw(entries.at, "<i8"),
-            amount=raw(entries.amount, "<i8"),
-            key=raw(entries.key, "<u8"),
-            row=raw(entries.row, "<u4"),
-            kind=raw(entries.kind, "u1"),
+            at=raw(entries.at[part], "<i8"),
+            amount=raw(entries.amount[part], "<i8"),
+            key=raw(entries.key[part], "<u8"),
+            row=raw(entries.row[part], "<u4"),
+            kind=raw(entries.kind[part], "u1"),
             refunds=self._refunds_in(block),
         )
         return _key(block.first), msgspec.msgpack.encode(value)

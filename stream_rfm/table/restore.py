@@ -103,7 +103,7 @@ class Restore:
         customers, through = self._restored_customers(rows)
         customers.revisions_from = revisions_from
         entries, blocks = self._restored_entries(entries_end)
-        entries.row[: entries.count][~_has_owner(entries, customers)] = NOBODY
+        entries.row[np.flatnonzero(~_has_owner(entries, customers))] = NOBODY
         store = Store(rules, customers, entries)
         store.forgotten = forgotten
         store.cancels = int((entries.kind[: entries.count] == Kind.CANCEL).sum())

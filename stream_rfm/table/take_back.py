@@ -104,11 +104,10 @@ def cancel(store: Store, row: int, order: Hashes, at: int, since: Ints, leaving:
 
 def last_purchase(store: Store, row: int) -> int:
     """A customer's last purchase, looked for among all that is remembered."""
-    entries = store.entries
-    own = entries.of_row(row)
-    counting = own[(entries.kind[own] == Kind.ORDER) & ((entries.flags[own] & CANCELLED) == 0)]
     forgotten = int(store.customers.last_forgotten[row])
-    return max(forgotten, int(entries.at[counting].max())) if len(counting) else forgotten
+    # Who has no purchase left need not be looked for.
+    remembered = store.entries.last_purchase(row) if store.customers.lifetime_orders[row] > 0 else None
+    return forgotten if remembered is None else max(forgotten, remembered)
 
 
 def erase(store: Store, row: int, as_of: int, version: Version, batch: Batch, place: int) -> Changes:

@@ -1,59 +1,131 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream_rfm.table import hash_index, slots, slots_compiled
 from stream_rfm.table.hash_index import HashIndex, mixed
 
-# Few different low bits, so that many fall into the same slots.
+WAYS = [slots, slots_compiled]
+ways = pytest.mark.parametrize("way", WAYS, ids=["numpy", "numba"])
+
+# Few different low bits, so that many fall into the same buckets.
 hashes = (
     st.integers(0, 3) | st.integers(2**64 - 3, 2**64 - 1) | st.integers(0, 2**20 - 1).map(lambda n: n << 44)
 )
 
 
 class Keys:
-    """The keys in the caller's columns."""
+    """The keys in the owner's columns: of numbers from the first one on."""
 
-    def __init__(self, known: list[int]) -> None:
+    def __init__(self, known: list[int], first: int = 0) -> None:
         self.known = np.array(known, np.uint64)
+        self.first = first
+        self.gone = np.zeros(len(known), bool)
+
+    def hashed(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        places = numbers - self.first
+        known = (places >= 0) & (places < len(self.known))
+        places = np.where(known, places, 0)
+        return self.known[places], known & ~self.gone[places]
+
+    def add(self, index: HashIndex, low: int, high: int) -> None:
+        index.add(self.known[low:high], np.arange(self.first + low, self.first + high))
 
     def look(self, index: HashIndex, asked: list[int]) -> list[int]:
         questions = np.array(asked, np.uint64)
-        return index.find(questions, lambda places, which: self.known[places] == questions[which]).tolist()
+
+        def same(numbers: np.ndarray, which: np.ndarray) -> np.ndarray:
+            known, there = self.hashed(numbers)
+            return there & (known == questions[which])
+
+        return index.find(questions, same).tolist()
 
 
+@ways
 @given(st.lists(hashes, unique=True, max_size=60), st.lists(hashes, max_size=10), st.integers(1, 7))
-def test_every_place_added_is_found_and_no_other(known, strangers, size):
-    keys, index = Keys(known), HashIndex()
+def test_every_number_added_is_found_and_no_other(way, known, strangers, size):
+    keys = Keys(known)
+    index = HashIndex(keys, way=way)
     for low in range(0, len(known), size):
-        part = keys.known[low : low + size]
-        index.add(part, np.arange(low, low + len(part)))
-    places = {key: place for place, key in enumerate(known)}
+        keys.add(index, low, min(low + size, len(known)))
+    numbers = {key: number for number, key in enumerate(known)}
     asked = known + strangers
-    assert keys.look(index, asked) == [places.get(key, -1) for key in asked]
+    assert keys.look(index, asked) == [numbers.get(key, -1) for key in asked]
 
 
-def test_a_thousand_with_the_same_low_bits_are_kept_apart():
-    known = [number << 32 for number in range(1000)]
-    keys, index = Keys(known), HashIndex(1000)
-    index.add(keys.known, np.arange(1000))
-    assert keys.look(index, known) == list(range(1000))
-    assert keys.look(index, [1000 << 32]) == [-1]
+@ways
+def test_thousands_of_the_same_buckets_are_kept_apart(way):
+    known = [number << 32 for number in range(3000)]
+    keys = Keys(known)
+    index = HashIndex(keys, way=way)
+    for low in range(0, 3000, 500):
+        keys.add(index, low, low + 500)
+    assert keys.look(index, known) == list(range(3000))
+    assert keys.look(index, [3000 << 32]) == [-1]
+    # What cannot be spread does not make it grow.
+    assert index.nbytes < 3000 * 60
 
 
-def test_it_is_at_most_half_full():
-    index = HashIndex(600)
-    assert index.nbytes == 2048 * 4
-    assert index.has_room(1024)
-    assert not index.has_room(1025)
-    index.add(np.arange(1000, dtype=np.uint64), np.arange(1000))
-    assert index.has_room(24)
-    assert not index.has_room(25)
+@ways
+@pytest.mark.parametrize("first", [0, 2**20 - 100, 2**33 - 5])
+def test_it_grows_a_few_buckets_at_a_time_and_finds_everything_meanwhile(way, first):
+    known = np.random.default_rng(1).integers(1, 2**63, 60_000).tolist()
+    keys = Keys(known, first)
+    index = HashIndex(keys, way=way)
+    index.first = first
+    passes = 0
+    for low in range(0, 60_000, 500):
+        keys.add(index, low, low + 500)
+        passes += index._shape.frontier < index._shape.buckets
+        some = [*range(max(0, low - 200), low + 500, 7), *range(0, low, 1 + low // 50)]
+        assert keys.look(index, [known[i] for i in some]) == [first + i for i in some]
+    assert keys.look(index, known) == list(range(first, first + 60_000))
+    assert passes > 20
+    assert index.nbytes < 60_000 * 6.5
+
+
+@ways
+def test_numbers_that_are_gone_leave_when_they_are_removed_or_when_it_grows(way):
+    known = np.random.default_rng(2).integers(1, 2**63, 20_000).tolist()
+    keys = Keys(known)
+    index = HashIndex(keys, way=way)
+    keys.add(index, 0, 5_000)
+    index.remove(keys.known[:2_000], np.arange(2_000))
+    # Of those that are not there, nothing is to be seen.
+    index.remove(keys.known[9_000:9_010], np.arange(9_000, 9_010))
+    assert keys.look(index, known[:5_000]) == [-1] * 2_000 + list(range(2_000, 5_000))
+    assert index._used == 3_000
+    keys.gone[2_000:4_000] = True
+    keys.add(index, 5_000, 20_000)
+    assert keys.look(index, known) == [-1] * 4_000 + list(range(4_000, 20_000))
+    assert index._used == 16_000
+
+
+@ways
+def test_a_key_used_again_and_again_takes_no_room_where_former_ones_are_gone(way):
+    keys = Keys([7] * 6_000)
+    index = HashIndex(keys, way=way)
+    for low in range(0, 6_000, 100):
+        keys.gone[: low + 99] = True
+        keys.add(index, low, low + 100)
+        assert keys.look(index, [7]) == [low + 99]
+    assert len(index._beside[0]) <= 2 * hash_index._MANY
+
+
+def test_without_numba_numpy_does_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "stream_rfm.table.slots_compiled", None)
+    assert hash_index.fastest.__wrapped__() is slots
 
 
 def test_nothing_is_found_in_nothing():
-    assert Keys([]).look(HashIndex(), []) == []
+    keys = Keys([])
+    assert keys.look(HashIndex(keys), []) == []
+    assert keys.look(HashIndex(keys), [1]) == [-1]
 
 
 numbers = st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 2**32 - 1), st.integers(0, 5))

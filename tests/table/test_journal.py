@@ -160,8 +160,8 @@ def test_nothing_tells_who_was_erased(again):
         live = b"".join(key + value for key, value in written.changelog.items())
         assert (anna.encode() in live) == again
         assert berta.encode() in live
-        assert b"example" in written.scorer.store.customers._ids
-        assert (anna.encode() in written.scorer.store.customers._ids) == again
+        assert b"example" in written.scorer.store.customers._ids.values.tobytes()
+        assert (anna.encode() in written.scorer.store.customers._ids.values.tobytes()) == again
 
 
 def test_who_comes_back_in_the_same_step_is_gone_first_and_there_after():

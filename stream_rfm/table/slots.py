@@ -1,0 +1,150 @@
+"""What is done with the buckets of a hash index, thousands at a time in numpy.
+
+:mod:`stream_rfm.table.slots_compiled` does the same one by one, compiled, where numba is installed.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from stream_rfm.model.arrays import Bools, Column, Hashes, Ints
+
+#: Slots in a bucket: a cache line of them.
+WIDTH = 16
+LOW, HALF = np.uint64(0xFFFF_FFFF), np.uint64(32)
+
+
+class Shape(NamedTuple):
+    """How buckets are laid out, before a pass over them and after it.
+
+    Attributes:
+        frontier: buckets from here on are laid out as after the pass.
+        buckets: how many there were.
+        bits: how many bits of a slot were the number's.
+        then_buckets: how many there are after the pass.
+        then_bits: how many bits are the number's then.
+    """
+
+    frontier: int
+    buckets: int
+    bits: int
+    then_buckets: int
+    then_bits: int
+
+
+def candidates(slots: Column, shape: Shape, first: int, hashes: Hashes) -> tuple[Ints, Ints]:
+    """Which numbers, from a first one on, may have some hashes.
+
+    Returns:
+        The places of the hashes, and the numbers.
+    """
+    tags = _tags(hashes)
+    found: list[tuple[Ints, Ints]] = []
+    for half in (hashes & LOW, hashes >> HALF):
+        buckets = _buckets(shape, half)
+        bits = _bits(shape, buckets)
+        # What is left of a slot that has the tag, and is not empty, is the number.
+        rest = np.take(slots, buckets, axis=0)
+        rest ^= (tags << bits)[:, None]
+        rest -= np.uint32(1)
+        where = np.flatnonzero(rest < ((np.uint32(1) << bits) - np.uint32(1))[:, None])
+        modulus = (np.int64(1) << bits[where // WIDTH].astype(np.int64)) - 1
+        found.append((where // WIDTH, first + (rest.ravel()[where].astype(np.int64) - first) % modulus))
+    places, numbers = (np.concatenate(both) for both in zip(*found, strict=True))
+    return places, numbers
+
+
+def place(slots: Column, filled: Column, shape: Shape, hashes: Hashes, numbers: Ints) -> Bools:
+    """Put numbers into the emptier of their two buckets.
+
+    Returns:
+        Which found no room.
+    """
+    stuck = np.zeros(len(hashes), bool)
+    waiting = np.arange(len(hashes))
+    while len(waiting):
+        one, other = (_buckets(shape, half[waiting]) for half in (hashes & LOW, hashes >> HALF))
+        target = np.where(filled[other] < filled[one], other, one)
+        full = filled[target] >= WIDTH
+        stuck[waiting[full]] = True
+        waiting, target = waiting[~full], target[~full]
+        # One into each at a time, so that the next sees which one is emptier.
+        target, first = np.unique(target, return_index=True)
+        chosen = waiting[first]
+        slots[target, filled[target]] = _marks(shape, target, hashes[chosen], numbers[chosen])
+        filled[target] += 1
+        waiting = np.delete(waiting, first)
+    return stuck
+
+
+def spread(slots: Column, filled: Column, shape: Shape, half: Hashes, hashes: Hashes, numbers: Ints) -> Bools:
+    """Put numbers where the pass wants those that a half of their hash has brought to their bucket.
+
+    Returns:
+        Which found no room.
+    """
+    stuck = np.zeros(len(hashes), bool)
+    waiting = np.arange(len(hashes))
+    while len(waiting):
+        target = ((half[waiting] * np.uint64(shape.then_buckets)) >> HALF).astype(np.int64)
+        full = filled[target] >= WIDTH
+        stuck[waiting[full]] = True
+        waiting, target = waiting[~full], target[~full]
+        target, first = np.unique(target, return_index=True)
+        chosen = waiting[first]
+        slots[target, filled[target]] = _marks(shape, target, hashes[chosen], numbers[chosen])
+        filled[target] += 1
+        waiting = np.delete(waiting, first)
+    return stuck
+
+
+def remove(slots: Column, filled: Column, shape: Shape, hashes: Hashes, numbers: Ints) -> int:
+    """Take numbers out; those that are not there are passed over.
+
+    Returns:
+        How many were there.
+    """
+    count = 0
+    for half in (hashes & LOW, hashes >> HALF):
+        buckets = _buckets(shape, half)
+        marks = _marks(shape, buckets, hashes, numbers)
+        while True:
+            question, column = np.nonzero(slots[buckets] == marks[:, None])
+            if not len(question):
+                break
+            # One of each bucket at a time: the last one takes its place.
+            bucket, first = np.unique(buckets[question], return_index=True)
+            column, last = column[first], filled[bucket] - 1
+            slots[bucket, column] = slots[bucket, last]
+            slots[bucket, last] = 0
+            filled[bucket] -= 1
+            count += len(bucket)
+    return count
+
+
+def _buckets(shape: Shape, half: Hashes) -> Ints:
+    """The bucket of each half of a hash."""
+    buckets = ((half * np.uint64(shape.buckets)) >> HALF).astype(np.int64)
+    if shape.frontier < shape.buckets:
+        moved = buckets >= shape.frontier
+        buckets[moved] = (half[moved] * np.uint64(shape.then_buckets)) >> HALF
+    return buckets
+
+
+def _bits(shape: Shape, buckets: Ints) -> Column:
+    """How many bits of a bucket's slots are the number's."""
+    return np.where(buckets >= shape.frontier, np.uint32(shape.then_bits), np.uint32(shape.bits))
+
+
+def _tags(hashes: Hashes) -> Column:
+    """Bits of both halves, of which the lowest go into a slot: buckets follow from the highest of each."""
+    return ((hashes ^ (hashes >> HALF)) & LOW).astype(np.uint32)
+
+
+def _marks(shape: Shape, buckets: Ints, hashes: Hashes, numbers: Ints) -> Column:
+    """What stands in a slot: bits of the hash, and one more than the number, so that none looks empty."""
+    bits = _bits(shape, buckets)
+    modulus = (np.int64(1) << bits.astype(np.int64)) - 1
+    return (_tags(hashes) << bits) | (numbers % modulus + 1).astype(np.uint32)

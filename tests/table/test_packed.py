@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream_rfm.table import packed
+from stream_rfm.table.packed import Packed, Stretch
+
+UNITS = (1_000_000, 1_000, 1)
+far = st.integers(-(2**62), 2**62)
+near = st.integers(-(2**31), 2**31)
+values = st.one_of(near, far, near.map(lambda n: 1_000 * n), near.map(lambda n: 1_000_000 * n))
+batches = st.lists(st.lists(values, min_size=1, max_size=7) | st.lists(near, min_size=1), max_size=9)
+
+
+@given(batches, st.integers(0, 4), st.data())
+def test_values_come_back_as_they_were(history, gone, data):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packed, "CHUNK", 4)
+        column, plain = Packed(UNITS, 0), []
+        for batch in history:
+            column.append(np.array(batch, np.int64))
+            plain += batch
+            assert column.part(0, len(plain)).tolist() == plain
+        where = data.draw(st.lists(st.sampled_from(range(len(plain))), max_size=5)) if plain else []
+        assert column.take(np.array(where, np.int64)).tolist() == [plain[place] for place in where]
+        chunks = min(gone, len(plain) // 4)
+        column.release(0, chunks * 4)
+        rest = plain[chunks * 4 :]
+        assert column.part(chunks * 4, len(plain)).tolist() == rest
+        if chunks:
+            column.shift(chunks)
+        assert column.part(0, len(rest)).tolist() == rest
+        for batch in history:
+            column.append(np.array(batch, np.int64))
+            rest += batch
+        assert column.part(0, len(rest)).tolist() == rest
+
+
+def filled(values: np.ndarray) -> Packed:
+    column = Packed(UNITS, 0)
+    column.append(values.astype(np.int64))
+    assert column.part(0, len(values)).tolist() == values.tolist()
+    return column
+
+
+def test_milliseconds_of_a_month_and_seconds_of_a_century_take_four_bytes():
+    count = 10 * packed.CHUNK
+    rng, start = np.random.default_rng(1), 1_767_225_600_000_000
+    assert filled(start + 1_000 * rng.integers(0, 20 * 86_400_000, count)).nbytes < 4.01 * count
+    assert filled(start + 1_000_000 * rng.integers(0, 10**9, count)).nbytes < 4.01 * count
+
+
+def test_what_is_too_far_apart_takes_eight_more_and_only_in_its_chunk():
+    values = 1_767_225_600_000_000 + 1_000 * np.arange(10 * packed.CHUNK)
+    values[5] = 1
+    assert filled(values).nbytes < 4.01 * len(values) + 8 * packed.CHUNK
+    assert filled(np.arange(packed.CHUNK) * 10**15).nbytes > 12 * packed.CHUNK
+
+
+def test_a_stretch_is_read_like_an_array_from_its_start_on():
+    stretch = Stretch(filled(np.arange(100) * 7), 30)
+    assert stretch[:5].tolist() == [210, 217, 224, 231, 238]
+    assert stretch[68:90].tolist() == [686, 693]
+    assert stretch[np.array([1, 0, 1])].tolist() == [217, 210, 217]
+    assert stretch[2] == stretch[np.int64(2)] == 224
