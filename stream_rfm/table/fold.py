@@ -18,7 +18,7 @@ from stream_rfm.table.admission import Admission, Orders, admit
 from stream_rfm.table.batch import Batch
 from stream_rfm.table.customers import NEVER, NO_SEGMENT
 from stream_rfm.table.entries import INSIDE, SUPERSEDED
-from stream_rfm.table.groups import Groups
+from stream_rfm.table.groups import Groups, stable_order
 from stream_rfm.table.judgement import Settled, judge
 from stream_rfm.table.moves import CAUSE
 from stream_rfm.table.store import Changes, Store
@@ -123,13 +123,14 @@ class _Fold:
                 self.changes.rejected.append((place, Reason.SUM_TOO_LARGE))
             return
         # What has left the window by now is not the cancel's to take.
-        left = self._leaving(where, Groups(self.rows[where]))
+        groups = Groups(self.rows[where])
+        left = self._leaving(where, groups)
         order, at = self.batch.order[where], int(self.batch.at[place])
         taken = cancel(store, row, order, at, self.since[where], left.positions)
         if taken is None:
             self.changes.tallies["duplicate"] += 1
         else:
-            self._settle(where, -taken.orders, -taken.money, taken.last, left)
+            self._settle(where, groups, -taken.orders, -taken.money, taken.last, left)
 
     def _count(self, where: Ints) -> Ints:
         """Count the events at some places, each as if alone.
@@ -149,11 +150,12 @@ class _Fold:
         # An enquiry says that somebody exists; it is news only where nothing else was known before.
         asks = kind == Kind.ENQUIRY
         admitted[asks] = self.store.customers.segment[rows[asks]] == NO_SEGMENT
-        by_row = np.flatnonzero(admitted)[np.argsort(rows[admitted], kind="stable")]
+        by_row = np.flatnonzero(admitted)[stable_order(rows[admitted])]
         first = Groups(rows[by_row]).first
         by_row = by_row[first | (kind[by_row] != Kind.ENQUIRY)]
         if len(by_row):
-            self.store.entries.flags[admission.superseded] |= SUPERSEDED
+            if len(admission.superseded):
+                self.store.entries.flags[admission.superseded] |= SUPERSEDED
             self._score(where[by_row])
         return np.empty(0, np.int64)
 
@@ -186,33 +188,39 @@ class _Fold:
         b, c = self.batch, self.store.customers
         rows, is_order = self.rows[where], b.kind[where] == Kind.ORDER
         signed = np.where(is_order, b.amount[where], -b.amount[where])
-        np.add.at(c.lifetime_orders, rows, is_order)
-        np.add.at(c.lifetime_monetary, rows, signed)
+        groups = Groups(rows)
+        c.lifetime_orders[groups.rows] += groups.sum(is_order)
+        c.lifetime_monetary[groups.rows] += groups.sum(signed)
         inside = self._remember(where, signed)
         self._settle(
             where,
+            groups,
             (is_order & inside).astype(np.int64),
             np.where(inside, signed, 0),
-            Groups(rows).running_max(np.where(is_order, b.at[where], NEVER), c.last[np.unique(rows)]),
-            self._leaving(where, Groups(rows)),
+            groups.running_max(np.where(is_order, b.at[where], NEVER), c.last[groups.rows]),
+            self._leaving(where, groups),
         )
 
-    def _settle(self, where: Ints, orders: Ints, amounts: Ints, last: Ints, left: Left) -> None:
+    def _settle(
+        self, where: Ints, groups: Groups, orders: Ints, amounts: Ints, last: Ints, left: Left
+    ) -> None:
         """Score the customers of events, sorted by row, after each of them.
 
         Args:
             where: places of the events.
+            groups: of their customers.
             orders: how many purchases each adds to the window.
             amounts: how many millionths each adds to the window.
             last: the last purchase after each.
             left: what leaves the window before one of them is scored.
         """
         b, c = self.batch, self.store.customers
-        groups = Groups(self.rows[where])
-        self.store.entries.leave(left.positions)
-        frequency, monetary = orders.copy(), amounts.copy()
-        np.subtract.at(frequency, left.place, left.orders)
-        np.subtract.at(monetary, left.place, left.money)
+        frequency, monetary = orders, amounts
+        if len(left.positions):
+            self.store.entries.leave(left.positions)
+            frequency, monetary = orders.copy(), amounts.copy()
+            np.subtract.at(frequency, left.place, left.orders)
+            np.subtract.at(monetary, left.place, left.money)
         settled = Settled(
             groups=groups,
             last=last,
@@ -246,11 +254,12 @@ class _Fold:
         # Of all time too: an entry would take a name on reading back that it does not take here.
         forgotten = entry & (at <= self.since[where])
         entry &= ~forgotten
-        old = np.flatnonzero(forgotten & (kind == Kind.ORDER))
-        np.maximum.at(self.store.customers.last_forgotten, rows[old], at[old])
-        self.store.touch(rows[forgotten])
+        if forgotten.any():
+            old = np.flatnonzero(forgotten & (kind == Kind.ORDER))
+            np.maximum.at(self.store.customers.last_forgotten, rows[old], at[old])
+            self.store.touch(rows[forgotten])
         # In the order of the topic, so that of two entries the later one has the higher number.
-        order = np.flatnonzero(entry)[np.argsort(where[entry], kind="stable")]
+        order = np.flatnonzero(entry)[stable_order(where[entry])]
         chosen = where[order]
         positions = self.store.entries.append(
             at[order],
@@ -261,7 +270,8 @@ class _Fold:
             np.where(inside[order], INSIDE, 0).astype(np.uint8),
         )
         own_id = np.flatnonzero((kind[order] == Kind.REFUND) & (b.key[chosen] != b.order[chosen]))
-        self.store.note_refunds(positions[own_id], b.order[chosen[own_id]])
+        if len(own_id):
+            self.store.note_refunds(positions[own_id], b.order[chosen[own_id]])
         return inside
 
     def _leaving(self, where: Ints, groups: Groups) -> Left:
@@ -271,6 +281,8 @@ class _Fold:
             return NOTHING_LEFT
         entries = self.store.entries
         positions = entries.leaving(int(self.as_of[where].max()) - window)
+        if not len(positions):
+            return NOTHING_LEFT
         group = np.searchsorted(groups.rows, entries.row[positions])
         touched = groups.rows[np.minimum(group, len(groups.rows) - 1)] == entries.row[positions]
         positions, group = positions[touched], group[touched]

@@ -14,6 +14,7 @@ from stream_rfm.table.customers import NEVER, Customers
 from stream_rfm.table.entries import Entries
 from stream_rfm.table.evaluation import Evaluator
 from stream_rfm.table.former import Former
+from stream_rfm.table.groups import distinct
 from stream_rfm.table.moves import Moves, Standings
 
 
@@ -45,7 +46,7 @@ class Changes:
 
     def rows(self) -> Ints:
         """The rows whose code or segment changed, each once, ascending."""
-        return np.unique(np.concatenate(self.changed)) if self.changed else np.empty(0, np.int64)
+        return distinct(np.concatenate(self.changed)) if self.changed else np.empty(0, np.int64)
 
 
 class Store:
@@ -79,7 +80,7 @@ class Store:
 
     def take_touched(self) -> Ints:
         """The rows to be written, each once, ascending; after that there are none."""
-        rows = np.unique(np.concatenate(self._touched)) if self._touched else np.empty(0, np.int64)
+        rows = distinct(np.concatenate(self._touched)) if self._touched else np.empty(0, np.int64)
         self._touched = []
         return rows
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_rfm.table.groups import Groups
+from stream_rfm.table.groups import Groups, distinct, stable_order
 
 #: Events of ascending rows, each with a value.
 events = st.lists(
@@ -61,3 +61,24 @@ def test_the_value_before_an_event_is_that_of_the_event_before_or_of_before_the_
     assert groups.previous(values, before).tolist() == flat(
         [first, *group[:-1]] for group, first in zip(expected, before.tolist(), strict=True)
     )
+
+
+@given(events)
+def test_a_groups_sum_is_of_its_values(pairs):
+    groups, values, expected = of(pairs)
+    assert groups.sum(values).tolist() == [sum(group) for group in expected]
+    assert groups.sum(values > 0).tolist() == [sum(v > 0 for v in group) for group in expected]
+
+
+rows = st.lists(st.integers(-1, 5) | st.integers(0, 2**26), max_size=12)
+
+
+@given(rows, st.sampled_from([np.int64, np.uint32]))
+def test_places_in_ascending_order_are_those_of_a_stable_sort(values, kind):
+    column = np.array(values, np.int64).astype(kind)
+    assert stable_order(column).tolist() == np.argsort(column, kind="stable").tolist()
+
+
+@given(rows)
+def test_distinct_values_are_ascending(values):
+    assert distinct(np.array(values, np.int64)).tolist() == sorted(set(values))
