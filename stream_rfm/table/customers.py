@@ -85,7 +85,7 @@ class Customers:
         #: Where revisions of new customers begin: behind those of all that were erased, so that whoever has
         #: an erased customer's last revision sees that the next of that name is newer.
         self.revisions_from = 0
-        self._rows = Growing(_ROW, max(256, expected))
+        self._rows = Growing(_ROW, max(256, expected), scattered=True)
         self._look()
         self._ids = Growing(np.uint8, 16 * max(256, expected))
         self._ids_end = 0

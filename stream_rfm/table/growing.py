@@ -13,7 +13,8 @@ import numpy as np
 
 from stream_rfm.model.arrays import Column
 
-# Large pages spare much of the work of finding scattered rows; where there is little, they would be empty.
+# Large pages spare much of the work of finding scattered rows. Where there are few, they would be empty, and
+# where memory is released, the system would fill it up again to make a page whole.
 _LARGE_PAGE, _MANY_PAGES = 2 << 20, 4
 
 
@@ -26,9 +27,16 @@ class Growing:
 
     values: Column
 
-    def __init__(self, kind: np.dtype | type[np.generic], count: int) -> None:
-        """Make room for so many values."""
+    def __init__(self, kind: np.dtype | type[np.generic], count: int, *, scattered: bool = False) -> None:
+        """Make room for so many values.
+
+        Args:
+            kind: of the values.
+            count: how many there is room for at first.
+            scattered: whether they are read here and there and none is released, so that large pages pay.
+        """
         self._kind = np.dtype(kind)
+        self._scattered = scattered
         self._allot(count)
 
     def reserve(self, count: int) -> Column:
@@ -76,7 +84,8 @@ class Growing:
         self._look(count)
 
     def _look(self, count: int) -> None:
-        if len(self._map) >= _MANY_PAGES * _LARGE_PAGE and hasattr(mmap, "MADV_HUGEPAGE"):
+        large = self._scattered and len(self._map) >= _MANY_PAGES * _LARGE_PAGE
+        if large and hasattr(mmap, "MADV_HUGEPAGE"):
             # Not every kernel has them.
             with suppress(OSError):
                 self._map.madvise(mmap.MADV_HUGEPAGE)

@@ -79,7 +79,8 @@ class HashIndex:
         self._way = way or fastest()
         buckets, bits = _size(expected, expected)
         self._shape = Shape(buckets, buckets, bits, buckets, bits)
-        self._slots, self._filled = Growing(np.uint32, buckets * WIDTH), Growing(np.uint8, buckets)
+        self._slots = Growing(np.uint32, buckets * WIDTH, scattered=True)
+        self._filled = Growing(np.uint8, buckets)
         self._used = 0
         # Ascending hashes that found no room, and their numbers.
         self._beside: tuple[Hashes, Ints] = (np.empty(0, np.uint64), np.empty(0, np.int64))

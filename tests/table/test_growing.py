@@ -53,6 +53,6 @@ def test_values_are_shifted_over_those_in_front():
 
 
 def test_many_values_are_kept_in_large_pages_where_there_are_any():
-    growing = Growing(np.int64, 2_000_000)
+    growing = Growing(np.int64, 2_000_000, scattered=True)
     growing.reserve(4_000_000)[-1] = 1
     assert growing.values.sum() == 1
