@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stream_rfm.model.arrays import Column
+from stream_rfm.model.arrays import Bools, Column
 
 
 class Bits:
@@ -30,6 +30,11 @@ class Bits:
     def __getitem__(self, where: Any) -> Column:
         value: Column = self._words[where] >> self._shift
         return (value if self._mask is None else value & self._mask).astype(self._kind)
+
+    def equals(self, where: Any, value: int) -> Bools:
+        """Where the bits are a number that is not negative; quicker than to read them first."""
+        bits = self._words[where] >> self._shift
+        return (bits if self._mask is None else bits & self._mask) == value
 
     def __setitem__(self, where: Any, values: Any) -> None:
         shifted = (np.asarray(values, np.int64) << self._shift).astype(np.int32)

@@ -20,6 +20,8 @@ __all__ = ["CANCELLED", "FOUND_ORDER", "INSIDE", "NOBODY", "SUPERSEDED", "TOLD",
 FOUND_ORDER = 1
 
 _NO_INSTANT = np.iinfo(np.int64).max
+# How many of the newest chunks are looked through before all entries are.
+_LOOKED_AT = (2, 16)
 # How many entries are looked through or made findable at a time.
 _SLICE = 1 << 16
 
@@ -119,26 +121,32 @@ class Entries(EntryColumns):
 
     def of_row(self, row: int) -> Ints:
         """The positions of all entries of one customer, ascending."""
-        slices = [(low, min(low + _SLICE, self.count)) for low in range(0, self.count, _SLICE)]
-        found = [low + np.flatnonzero(self.row[low:high] == row) for low, high in slices]
-        return np.concatenate([np.empty(0, np.int64), *found])
+        # A stretch at a time, so that it is in the cache while it is compared.
+        found = [
+            low + np.flatnonzero(self.row.equals(slice(low, low + _SLICE), row))
+            for low in range(0, self.count, _SLICE)
+        ]
+        positions = np.concatenate([np.empty(0, np.int64), *found])
+        return positions[positions < self.count]
 
     def last_purchase(self, row: int) -> int | None:
         """When a customer last bought, by what is remembered and not cancelled; ``None``: not at all.
 
-        Times are looked through from the newest on, so that it takes no longer where a customer has many.
+        The newest chunks are looked through first: who has many purchases has one there, and nobody has to
+        look at all of them.
         """
         newest = self._of_chunks(self._newest)
         chunks = np.argsort(newest)[::-1]
-        last, low, size = None, 0, 1
-        while low < len(chunks) and (last is None or newest[chunks[low]] > last):
-            positions = self._in_chunks(chunks[low : low + size])
-            own = positions[self.row[positions] == row]
-            own = own[(self.kind[own] == Kind.ORDER) & ((self.flags[own] & CANCELLED) == 0)]
-            if len(own):
-                last = max(last or 0, int(self.at[own].max()))
-            low, size = low + size, min(2 * size, _SLICE // CHUNK)
-        return last
+        for count in _LOOKED_AT:
+            last = self._last_of(row, self._in_chunks(chunks[:count]))
+            if last is not None and (count >= len(chunks) or last >= newest[chunks[count]]):
+                return last
+        return self._last_of(row, self.of_row(row))
+
+    def _last_of(self, row: int, positions: Ints) -> int | None:
+        own = positions[self.row[positions] == row]
+        own = own[(self.kind[own] == Kind.ORDER) & ((self.flags[own] & CANCELLED) == 0)]
+        return int(self.at[own].max()) if len(own) else None
 
     def drop(self, count: int) -> None:
         """Forget the first entries; their memory is given back little by little, as others are appended."""

@@ -24,5 +24,6 @@ def test_parts_of_words_are_read_and_written_apart(said, random):
     for part, values in zip(parts, plain, strict=True):
         assert part[: len(values)].tolist() == values
         assert part[np.arange(len(values))[::-1]].tolist() == values[::-1]
+        assert part.equals(slice(1, None), 3).tolist() == [value == 3 for value in values[1:]]
         part[np.array([0])] |= 1
         assert part[0] == values[0] | 1

@@ -187,3 +187,30 @@ def test_there_is_room_for_many_chunks():
     assert entries._oldest.values[2] == 9_000
     assert find(entries, 9_999, 9_999 % 7) == 9_999
     assert 10_000 * 20 < entries.nbytes < 10_000 * 30
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 30), st.integers(0, 3), st.sampled_from([0, INSIDE, CANCELLED])), max_size=90
+    ),
+    st.integers(0, 9),
+)
+def test_the_last_purchase_is_the_newest_that_is_not_cancelled(some, dropped):
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (entries_module, entry_columns, packed):
+            patch.setattr(module, "CHUNK", 4)
+        entries = Entries()
+        kinds = [int(Kind.REFUND) if at % 5 == 0 else int(Kind.ORDER) for at, _, _ in some]
+        plain = [
+            Entry(at, 1, number, row, kind, flags)
+            for number, ((at, row, flags), kind) in enumerate(zip(some, kinds, strict=True))
+        ]
+        if plain:
+            append(entries, *plain)
+        dropped = min(dropped, len(plain))
+        entries.drop(dropped)
+        for row in range(4):
+            own = [
+                e.at for e in plain[dropped:] if (e.row, e.kind) == (row, Kind.ORDER) and e.flags != CANCELLED
+            ]
+            assert entries.last_purchase(row) == max(own, default=None)
