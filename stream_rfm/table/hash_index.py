@@ -30,6 +30,8 @@ from stream_rfm.table.slots import WIDTH, Shape
 _FULL, _FEWEST = 0.86, 16
 # A pass makes the table larger by a quarter at least, and is over once an eighth has been added.
 _GROWTH, _PACE = 1.25, 8
+# Up to half a megabyte it doubles, so that each number is moved once and not four times.
+_SMALL = 1 << 13
 # Beyond so many that are beside, those are looked for that need not be there any more.
 _MANY = 1024
 _MAYBE = np.uint64(0xFFFF)
@@ -133,7 +135,8 @@ class HashIndex:
             if now.frontier == now.buckets:
                 if self._fits(more, span) and not self._is_crowded():
                     return
-                count = max(self._used + more, int(_GROWTH * _FULL * WIDTH * now.buckets))
+                growth = 2 if now.buckets < _SMALL else _GROWTH
+                count = max(self._used + more, int(growth * _FULL * WIDTH * now.buckets))
                 buckets, bits = _size(count, span)
                 self._shape = now._replace(then_buckets=buckets, then_bits=bits)
                 self._slots.reserve(buckets * WIDTH)
