@@ -26,7 +26,7 @@ from stream_rfm.table import slots
 from stream_rfm.table.growing import Growing
 from stream_rfm.table.slots import WIDTH, Shape
 
-# From 0.87 on a bucket in a hundred thousand is full; what finds no room is kept beside.
+# From 0.87 on buckets begin to be full; what finds no room is kept beside.
 _FULL, _FEWEST = 0.86, 16
 # A pass makes the table larger by a quarter at least, and is over once an eighth has been added.
 _GROWTH, _PACE = 1.25, 8
