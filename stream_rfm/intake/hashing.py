@@ -12,7 +12,7 @@ import numba as nb
 import numpy as np
 from numba import njit
 
-from stream_rfm.intake.compiled import BYTES, HASHES, INLINE, INTS, OPTIONS
+from stream_rfm.table.compiled import BYTES, HASHES, INLINE, INTS, OPTIONS
 
 #: The longest id that is hashed here, in bytes.
 LONGEST = 128

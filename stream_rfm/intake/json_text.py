@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from stream_rfm.intake.compiled import INLINE
+from stream_rfm.table.compiled import INLINE
 
 # Longer numbers may not be what 64 bits hold.
 _DIGITS = 18

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from stream_rfm.table import hash_index
+
 
 @dataclass(frozen=True, slots=True)
 class Kernels:
@@ -29,12 +31,13 @@ def loaded() -> Kernels | None:
 
 
 def load() -> Kernels:
-    """Load the kernels, for the whole process.
+    """Load the kernels, and what is compiled of the tables, for the whole process.
 
     Raises:
         ImportError: numba is not to be had.
     """
     from stream_rfm.intake import hashing, scanning, unpacking  # noqa: PLC0415 - numba takes its time
 
+    hash_index.use_compiled()
     _Shelf.kernels = Kernels(unpacking.unpack, scanning.scan, hashing.hashes, hashing.digests)
     return _Shelf.kernels

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from stream_rfm.intake.compiled import INLINE
 from stream_rfm.intake.json_text import is_digit
 from stream_rfm.model import instant
+from stream_rfm.table.compiled import INLINE
 
 # Digits of whole units that are certainly below the largest amount, and decimals that are kept.
 _UNITS, _DECIMALS = 12, 6

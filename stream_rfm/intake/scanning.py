@@ -12,7 +12,6 @@ import numba as nb
 import numpy as np
 from numba import njit
 
-from stream_rfm.intake.compiled import BOOLS, BYTES, INLINE, OPTIONS, OUT, TABLE
 from stream_rfm.intake.json_text import (
     after_flat_object,
     after_null,
@@ -26,6 +25,7 @@ from stream_rfm.intake.plain_values import amount_of, instant_of
 from stream_rfm.intake.run import HEADERS, HEADERS_SIZE, KEY, KEY_SIZE, VALUE, VALUE_SIZE
 from stream_rfm.intake.scanned import AMOUNT, AT, KIND, ORDER, ORDER_SIZE, REFUND, REFUND_SIZE
 from stream_rfm.model.order import LONGEST_ID, Kind
+from stream_rfm.table.compiled import BOOLS, BYTES, INLINE, OPTIONS, OUT, TABLE
 
 # Ids up to here are hashed in columns.
 _LONGEST_ID = LONGEST_ID // 4

@@ -12,7 +12,6 @@ import numba as nb
 import numpy as np
 from numba import njit
 
-from stream_rfm.intake.compiled import BYTES, INLINE, INTS, OPTIONS, TABLE
 from stream_rfm.intake.run import (
     HEADERS,
     HEADERS_SIZE,
@@ -24,6 +23,7 @@ from stream_rfm.intake.run import (
     VALUE,
     VALUE_SIZE,
 )
+from stream_rfm.table.compiled import BYTES, INLINE, INTS, OPTIONS, TABLE
 
 # The longest number of 64 bits takes so many bytes, seven bits in each.
 _LONGEST = 10

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
-from stream_rfm.intake import reading
+from stream_rfm.intake.decoding import decode
 from stream_rfm.intake.document import Intake
 from stream_rfm.intake.records import Read
 from stream_rfm.intake.run import SIZE, Run
@@ -63,7 +63,7 @@ class Waiting:
             intake: what to read documents with.
         """
         for piece, size in _cut(run):
-            self._pieces.append((reading.read(piece, intake), size))
+            self._pieces.append((decode(piece, intake), size))
             self.records += len(piece)
             self.bytes += size
 

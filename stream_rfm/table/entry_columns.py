@@ -1,7 +1,7 @@
 """The columns of entries, in memory that grows at its end and is given back at its front.
 
 An entry takes twenty bytes: the hash of its id, one word that says whose it is and of which kind, and its
-time and amount, packed (``docs/decisions/0014-memory.md``).
+time and amount, packed (``docs/decisions/0015-memory.md``).
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ hashes, so that from the last one down each can be spread over the wider table i
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import Protocol
@@ -44,14 +43,19 @@ PLACES = (1 << _MOST_BITS) - 1
 Same = Callable[[Ints, Ints], Bools]
 
 
-@cache
-def fastest() -> ModuleType:
-    """The way to work on slots: compiled where that can be had."""
-    # Only here: it takes a second, and whoever has no tables need not wait for it.
-    try:
-        return import_module("stream_rfm.table.slots_compiled")
-    except ImportError:
-        return slots
+class _Fastest:
+    """How slots are worked on: compiled, once that has been loaded."""
+
+    way: ModuleType = slots
+
+
+def use_compiled() -> None:
+    """Work on slots by what is compiled from now on, in all tables: it takes a second to load.
+
+    Raises:
+        ImportError: numba is not to be had.
+    """
+    _Fastest.way = import_module("stream_rfm.table.slots_compiled")
 
 
 class Keys(Protocol):
@@ -74,11 +78,11 @@ class HashIndex:
         Args:
             keys: who knows the keys.
             expected: how many numbers to make room for.
-            way: how to work on slots; by itself the fastest.
+            way: how to work on slots; by itself the fastest that is there.
         """
         self.first = 0
         self._keys = keys
-        self._way = way or fastest()
+        self._chosen = way
         buckets, bits = _size(expected, expected)
         self._shape = Shape(buckets, buckets, bits, buckets, bits)
         self._slots = Growing(np.uint32, buckets * WIDTH, scattered=True)
@@ -88,6 +92,10 @@ class HashIndex:
         self._beside: tuple[Hashes, Ints] = (np.empty(0, np.uint64), np.empty(0, np.int64))
         self._maybe_beside = np.zeros(0, bool)
         self._many = _MANY
+
+    @property
+    def _way(self) -> ModuleType:
+        return self._chosen or _Fastest.way
 
     @property
     def nbytes(self) -> int:

@@ -1,6 +1,6 @@
 """What :mod:`stream_rfm.table.slots` does, one by one and compiled by numba: five times as fast.
 
-The signatures are given, so that it is compiled when it is imported, and kept on disk for the next time.
+The signatures are given, so that it is compiled when it is imported.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit, types
 
 from stream_rfm.model.arrays import Bools, Column, Hashes, Ints
+from stream_rfm.table.compiled import INLINE, OPTIONS
 from stream_rfm.table.slots import WIDTH, Shape
 
 # For how many hashes memory is asked before the first answer is looked at.
@@ -24,7 +25,7 @@ _NUMBERS, _RESULT = types.Array(types.int64, 1, "C", readonly=True), types.Array
 _FOUND = types.Array(types.bool_, 1, "C")
 
 
-@njit(types.int64(_SHAPE, types.uint64), inline="always")
+@njit(types.int64(_SHAPE, types.uint64), **INLINE)
 def _bucket(shape: _Layout, half: Any) -> Any:
     bucket = np.int64((half * np.uint64(shape[1])) >> _HALF)
     if bucket >= shape[0]:
@@ -32,19 +33,19 @@ def _bucket(shape: _Layout, half: Any) -> Any:
     return bucket
 
 
-@njit(types.uint32(_SHAPE, types.int64, types.uint64), inline="always")
+@njit(types.uint32(_SHAPE, types.int64, types.uint64), **INLINE)
 def _tag(shape: _Layout, bucket: Any, hash_: Any) -> Any:
     bits = shape[4] if bucket >= shape[0] else shape[2]
     return np.uint32(((hash_ ^ (hash_ >> _HALF)) << np.uint64(bits)) & _LOW)
 
 
-@njit(types.uint32(_SHAPE, types.int64, types.uint64, types.int64), inline="always")
+@njit(types.uint32(_SHAPE, types.int64, types.uint64, types.int64), **INLINE)
 def _mark(shape: _Layout, bucket: Any, hash_: Any, number: Any) -> Any:
     bits = shape[4] if bucket >= shape[0] else shape[2]
     return _tag(shape, bucket, hash_) | np.uint32(number % ((1 << bits) - 1) + 1)
 
 
-@njit(types.uint32(_SLOTS, _SHAPE, _HASHES, types.int64), inline="always")
+@njit(types.uint32(_SLOTS, _SHAPE, _HASHES, types.int64), **INLINE)
 def _touch(slots: Column, shape: _Layout, hashes: Hashes, low: int) -> Any:
     """Have the lines of many hashes fetched at a time, so that none waits for another."""
     seen = np.uint32(0)
@@ -53,7 +54,7 @@ def _touch(slots: Column, shape: _Layout, hashes: Hashes, low: int) -> Any:
     return seen
 
 
-@njit(types.int64(_SLOTS, _SHAPE, types.int64, _HASHES, _RESULT, _RESULT), cache=True)
+@njit(types.int64(_SLOTS, _SHAPE, types.int64, _HASHES, _RESULT, _RESULT), **OPTIONS)
 def _candidates(
     slots: Column, shape: _Layout, first: int, hashes: Hashes, places: Ints, numbers: Ints
 ) -> int:
@@ -87,7 +88,7 @@ def _candidates(
     return count
 
 
-@njit(types.void(_SLOTS, _FILLED, _SHAPE, _HASHES, _NUMBERS, _FOUND), cache=True)
+@njit(types.void(_SLOTS, _FILLED, _SHAPE, _HASHES, _NUMBERS, _FOUND), **OPTIONS)
 def _place(
     slots: Column, filled: Column, shape: _Layout, hashes: Hashes, numbers: Ints, stuck: Bools
 ) -> None:
@@ -104,7 +105,7 @@ def _place(
             filled[bucket] = taken + 1
 
 
-@njit(types.void(_SLOTS, _FILLED, _SHAPE, _HASHES, _HASHES, _NUMBERS, _FOUND), cache=True)
+@njit(types.void(_SLOTS, _FILLED, _SHAPE, _HASHES, _HASHES, _NUMBERS, _FOUND), **OPTIONS)
 def _spread(
     slots: Column, filled: Column, shape: _Layout, half: Any, hashes: Hashes, numbers: Ints, stuck: Bools
 ) -> None:
@@ -118,7 +119,7 @@ def _spread(
             filled[bucket] = taken + 1
 
 
-@njit(types.int64(_SLOTS, _FILLED, _SHAPE, _HASHES, _NUMBERS), cache=True)
+@njit(types.int64(_SLOTS, _FILLED, _SHAPE, _HASHES, _NUMBERS), **OPTIONS)
 def _remove(slots: Column, filled: Column, shape: _Layout, hashes: Hashes, numbers: Ints) -> int:
     count = 0
     for i in range(len(hashes)):

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from runs import run
 
-from stream_rfm.intake import reading
+from stream_rfm.intake import decoding
 from stream_rfm.intake import records as plain
 from stream_rfm.intake.document import Intake
 from stream_rfm.intake.records import Read
@@ -21,7 +21,7 @@ INTAKE = Intake("EUR", START + 30 * DAY)
 # All that is promised holds for records one by one and for records in columns.
 WAYS = {
     "one by one": plain.read,
-    "in columns": lambda records, intake: reading.read(run(records), intake),
+    "in columns": lambda records, intake: decoding.decode(run(records), intake),
 }
 read = plain.read
 

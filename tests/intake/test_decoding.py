@@ -3,13 +3,13 @@ import json
 from runs import run
 from test_scanned import GOOD, INTAKE, Record, facts, numbered
 
-from stream_rfm.intake import kernels, reading, records
+from stream_rfm.intake import decoding, kernels, records
 
 
 def test_records_in_columns_are_read_as_records_one_by_one(monkeypatch):
     some = numbered([Record(json.dumps(GOOD).encode()), Record(b"{")])
     found = run(some)
     plain = facts(records.read(some, INTAKE))
-    assert facts(reading.read(found, INTAKE)) == facts(reading.read(some, INTAKE)) == plain
+    assert facts(decoding.decode(found, INTAKE)) == facts(decoding.decode(some, INTAKE)) == plain
     monkeypatch.setattr(kernels._Shelf, "kernels", None)
-    assert facts(reading.read(found, INTAKE)) == plain
+    assert facts(decoding.decode(found, INTAKE)) == plain

@@ -1,7 +1,7 @@
 import numba as nb
 import pytest
 
-from stream_rfm.intake import compiled
+from stream_rfm.table import compiled
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""How the functions are compiled that read whole runs of records: once, and kept for the next start.
+"""How functions are compiled that work on thousands of orders: once, and kept for the next start.
 
 Importing what is compiled takes a second, and some ten the first time: :mod:`stream_rfm.intake.kernels` does
 it.
@@ -26,8 +26,9 @@ HASHES = nb.types.Array(nb.uint64, 1, "A")
 def _options() -> dict[str, Any]:
     # numba looks at the file of a function only, not at those that it calls: what is kept belongs to all.
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
+    for source in sorted(Path(__file__).parents[1].glob("*/*.py")):
+        if source.parent.name in {"table", "intake"}:
+            digest.update(source.read_bytes())
     folder = Path(platformdirs.user_cache_dir("stream-rfm")) / "compiled" / digest.hexdigest()[:16]
     # Nothing is allocated in there; else every call would count references to arrays, half of the time.
     options: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}

@@ -11,7 +11,7 @@ from stream_rfm.intake.records import Read
 from stream_rfm.intake.run import Run
 
 
-def read(some: Sequence[Any], intake: Intake) -> Read:
+def decode(some: Sequence[Any], intake: Intake) -> Read:
     """Read records in the order of the topic; whatever they hold, none raises.
 
     Args:
