@@ -1,35 +1,18 @@
-"""``make bench``: every benchmark, or the one that is named; a table of each, and raw results as JSON.
+"""``make bench``: all benchmarks, or the one that is named; a table of each, and raw results as JSON.
 
-make bench ARGS="throughput --orders 2000000 --customers 10000"
-make bench ARGS="peers --peers kafka-streams flink"
-make bench ARGS="recovery --customers 1000000"
-make bench ARGS="rolling --rate 20000"
-make bench ARGS="away --rate 20000 --away 120"
-make bench ARGS="profile"
+make bench                                   all that the summary is made of
+make bench ARGS="latency --runs 1"           one of them
+make bench ARGS="report RESULTS --to FILE"   the summary and the plot of a run again
 """
 
 from __future__ import annotations
 
 import argparse
-from types import ModuleType
+import time
 
-import beside
 import harness
-import profiling
-import recovery
-import redis_away
-import rolling
-import throughput
-
-# Each has add_options(), measure() and show().
-_BENCHMARKS: dict[str, ModuleType] = {
-    "throughput": throughput,
-    "peers": beside,
-    "recovery": recovery,
-    "rolling": rolling,
-    "away": redis_away,
-    "profile": profiling,
-}
+import report
+import whole
 
 
 def main() -> None:
@@ -37,20 +20,18 @@ def main() -> None:
         prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     names = parser.add_subparsers(dest="benchmark", metavar="BENCHMARK")
-    for name, benchmark in _BENCHMARKS.items():
-        benchmark.add_options(
-            names.add_parser(name, description=benchmark.__doc__, help=_first_line(benchmark))
-        )
-    chosen = parser.parse_args().benchmark
-    for name in [chosen] if chosen else _BENCHMARKS:
-        options = parser.parse_args() if chosen else parser.parse_args([name])
-        results = _BENCHMARKS[name].measure(options)
-        _BENCHMARKS[name].show(options, results)
-        harness.save(name, vars(options), results)
-
-
-def _first_line(benchmark: ModuleType) -> str:
-    return (benchmark.__doc__ or "").partition("\n")[0]
+    for name, benchmark in whole.BENCHMARKS.items():
+        doc = benchmark.__doc__ or ""
+        benchmark.add_options(names.add_parser(name, description=doc, help=doc.partition("\n")[0]))
+    report.add_options(names.add_parser("report", help="write the summary and the plot of a run's results"))
+    options = parser.parse_args()
+    folder = harness.ROOT / "results" / time.strftime("%Y%m%dT%H%M%S")
+    if options.benchmark is None:
+        raise SystemExit(whole.run(parser, folder))
+    if options.benchmark == "report":
+        report.write(options)
+    else:
+        whole.one(options.benchmark, options, folder)
 
 
 if __name__ == "__main__":

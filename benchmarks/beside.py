@@ -10,15 +10,16 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import feed
 import harness
 import peer_tools
+import tables
 import throughput
+import workloads
 
 from stream_rfm.kafka.admin import admin_client
 from stream_rfm.settings import KafkaSettings
@@ -57,6 +58,8 @@ def _pyflink() -> list[str]:
     return [*_python("pyflink_fold", ">=3.11,<3.13"), *map(str, wanted)]
 
 
+_COLD, _WARM = "{}: cold", "{}: warm, round {}"
+
 _PEERS_BY_NAME = {
     "kafka-streams": _Peer("Kafka Streams, exactly once", lambda: _java("kafka_streams"), _JVM_ROUNDS),
     "flink": _Peer("Flink, exactly once every 100 ms", lambda: _java("flink"), _JVM_ROUNDS),
@@ -66,6 +69,16 @@ _PEERS_BY_NAME = {
     "faust": _Peer(
         "naive Faust agent, 40,000 orders", lambda: harness.faust_peer("naive_faust.py"), most_orders=40_000
     ),
+}
+
+#: How many times as quick as whom, at least.
+_GOALS = {
+    _COLD.format(_PEERS_BY_NAME["kafka-streams"].title): tables.Goal(1.0, at_least=True),
+    _WARM.format(_PEERS_BY_NAME["kafka-streams"].title, _JVM_ROUNDS): tables.Goal(1.0, at_least=True),
+    _PEERS_BY_NAME["quix"].title: tables.Goal(3, at_least=True),
+    _PEERS_BY_NAME["bytewax"].title: tables.Goal(1.3, at_least=True),
+    _PEERS_BY_NAME["pyflink"].title: tables.Goal(5, at_least=True),
+    _PEERS_BY_NAME["faust"].title: tables.Goal(50, at_least=True),
 }
 
 
@@ -88,7 +101,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             prefix = f"peers{run}-"
             environment = bench.environment(prefix, options.partitions)
             _fill(bench, environment, prefix, options)
-            ours.append(throughput.measure_worker(bench, environment, options.orders))
+            ours.append(throughput.measure_worker(bench, environment, options.orders)["rate"])
             harness.progress(f"run {run}: stream-rfm {ours[-1]:,.0f} orders/s")
             for name in [name for name in commands if name not in left_out]:
                 try:
@@ -99,21 +112,25 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                     continue
                 theirs[name].append(rates)
                 harness.progress(f"run {run}: {name} {', '.join(f'{rate:,.0f}' for rate in rates)} orders/s")
-    return {"machine": _machine(), "stream_rfm": ours, "peers": theirs, "left_out": left_out}
+    return {"stream_rfm": ours, "peers": theirs, "left_out": left_out}
 
 
-def show(options: argparse.Namespace, results: dict[str, Any]) -> None:
-    ours, rows = results["stream_rfm"], _rows(results["peers"])
+def show(options: argparse.Namespace, results: dict[str, Any]) -> Sequence[tables.Table]:
+    ours, theirs = results["stream_rfm"], rows(results["peers"])
     title = f"Orders a second on one core: {options.orders:,} orders of {options.customers:,} customers"
-    harness.print_table(title, {"stream-rfm, whole path": ours, **rows})
+    rates = {"stream-rfm, whole path": ours, **theirs}
     # A peer that failed has fewer runs than there were, the first ones.
-    ratios = {
-        name: [mine / other for mine, other in zip(ours, rates, strict=False)] for name, rates in rows.items()
-    }
-    harness.print_table("stream-rfm, times as quick in the same run as", ratios, 2)
-    print(f"\nMeasured on {results['machine']}; each on one core, Kafka and Valkey on another.")
-    for name, reason in results["left_out"].items():
-        print(f"Left out: {name}, as {reason}.")
+    ratios = [
+        tables.Figure(
+            name, [mine / other for mine, other in zip(ours, rates, strict=False)], 2, _GOALS.get(name)
+        )
+        for name, rates in theirs.items()
+    ]
+    left_out = [f"Left out: {name}, as {reason}." for name, reason in results["left_out"].items()]
+    return [
+        tables.Figures(title, [tables.Figure(name, values) for name, values in rates.items()]),
+        tables.Figures("stream-rfm, times as quick in the same run as", ratios, left_out),
+    ]
 
 
 def _commands(names: list[str], left_out: dict[str, str]) -> dict[str, list[str]]:
@@ -133,13 +150,14 @@ def _fill(
 ) -> None:
     """Declare the topics of a run, one for what peers tell, too, and fill the orders."""
     harness.progress(f"{prefix}orders: {options.orders:,} orders of {options.customers:,} customers")
+    bench.forget()
     harness.declare(environment)
     servers, told = bench.endpoints.bootstrap_servers, f"{prefix}transitions-of-peers"
     with admin_client(KafkaSettings(bootstrap_servers=servers)) as admin:
         admin.create_topics({told: {"num_partitions": options.partitions, "replication_factor": 1}})
         admin.wait_for_topics([told])
-    until = time.time_ns() // 1000
-    feed.run(servers, f"{prefix}orders", options.partitions, options.orders, options.customers, until)
+    pairs = workloads.uniform(options.orders, options.customers, time.time_ns() // 1000)
+    feed.run(servers, f"{prefix}orders", options.partitions, pairs)
 
 
 def _measure_peer(
@@ -165,20 +183,14 @@ def _measure_peer(
     return [harness.rate(samples) for samples in rounds]
 
 
-def _rows(peers: dict[str, list[list[float]]]) -> dict[str, list[float]]:
+def rows(peers: dict[str, list[list[float]]]) -> dict[str, list[float]]:
     """The rates of each peer by run, of one with rounds in the first and in the last one."""
-    rows = {}
+    found = {}
     for name, runs in peers.items():
         peer = _PEERS_BY_NAME[name]
         if runs and peer.rounds > 1:
-            rows[f"{peer.title}: cold"] = [rates[0] for rates in runs]
-            rows[f"{peer.title}: warm, round {peer.rounds}"] = [rates[-1] for rates in runs]
+            found[_COLD.format(peer.title)] = [rates[0] for rates in runs]
+            found[_WARM.format(peer.title, peer.rounds)] = [rates[-1] for rates in runs]
         elif runs:
-            rows[peer.title] = [rates[0] for rates in runs]
-    return rows
-
-
-def _machine() -> str:
-    said = Path("/proc/cpuinfo").read_text().splitlines()
-    models = (line.partition(":")[2].strip() for line in said if line.startswith("model name"))
-    return f"{os.cpu_count()} cores of {next(models, 'an unknown model')}"
+            found[peer.title] = [rates[0] for rates in runs]
+    return found

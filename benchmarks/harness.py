@@ -1,11 +1,10 @@
-"""What every benchmark needs: services and workers on cores of their own, what they say, and tables."""
+"""What every benchmark needs: services and workers on cores of their own, and what they say."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,15 +17,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from redis import Redis
+
 from stream_rfm.local.services import Endpoints, LocalServices
 
 ROOT = Path(__file__).parent
 POLL_SECONDS = 0.1
 ORDERS_SEEN = 'stream_rfm_order_events_total{type="order"}'
+#: Refunds and the like, too.
+EVENTS_SEEN = "stream_rfm_order_events_total"
+TRANSITIONS, CACHE_WRITES = "stream_rfm_transitions_total", "stream_rfm_cache_writes_total"
+CACHE_PENDING = "stream_rfm_cache_pending"
 _Found = TypeVar("_Found")
 # A peer that has not come to its count by then is taken for stuck.
 _PEER_SECONDS = 900
-_TICKS = os.sysconf("SC_CLK_TCK")
+# Between two benchmarks the load of the one before is not over yet: more than its own is somebody else's.
+_QUIET = 3.0
+_TICKS, _PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +50,31 @@ class Bench:
         """Where the services listen."""
         return self.services.endpoints
 
-    def environment(self, prefix: str, partitions: int, **settings: object) -> dict[str, str]:
-        """As :func:`environment`, for a worker of this bench."""
-        return environment(self.endpoints, prefix, partitions, self.folder / f"{prefix}data", **settings)
+    def environment(
+        self, prefix: str, partitions: int, database: int = 0, **settings: object
+    ) -> dict[str, str]:
+        """As :func:`environment`, for a worker of this bench, in one of Redis' databases."""
+        url = f"{self.endpoints.redis_url.rpartition('/')[0]}/{database}"
+        data = self.folder / f"{prefix}data"
+        return environment(self.endpoints, prefix, partitions, data, **{"redis__url": url, **settings})
+
+    def topic_bytes(self, topic: str) -> int:
+        """What a topic takes on the broker's disk."""
+        segments = self.folder.glob(f"services/kafka/**/{topic}-*/*.log")
+        return sum(path.stat().st_size for path in segments)
+
+    def forget(self) -> None:
+        """Empty Redis: keys that another deployment left are compared and deleted, which takes time."""
+        with Redis.from_url(self.endpoints.redis_url, socket_timeout=60) as redis:
+            redis.flushall()
 
 
 @contextmanager
 def bench(*, pinned: bool = True) -> Iterator[Bench]:
     """Start services, on the last core if pinned; workers then belong on the first."""
     cores = sorted(os.sched_getaffinity(0))
+    if os.getloadavg()[0] > _QUIET:
+        progress(f"This machine has other work to do (load {os.getloadavg()[0]:.1f}): figures will be worse.")
     with tempfile.TemporaryDirectory() as name, LocalServices(Path(name) / "services") as services:
         for service in (services.kafka, services.valkey) if pinned else ():
             pin(service.pid, cores[-1])
@@ -161,6 +184,12 @@ def metric(url: str, name: str) -> float:
     return sum(float(value) for series, _, value in parts if series == name or series.startswith(f"{name}{{"))
 
 
+def series(url: str, name: str) -> int:
+    """How many series a metric has."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return sum(line.startswith(f"{name}{{") for line in answer.read().decode().splitlines())
+
+
 class PeerFailedError(Exception):
     """A peer did not come to the count that was waited for; the message says what it said last."""
 
@@ -179,7 +208,7 @@ def peer_rounds(
         PeerFailedError: it ended before that, or took too long.
     """
     log = bench.folder / "peer.log"
-    with log.open("w") as errors, _on_core(bench.workers_core):
+    with log.open("w") as errors, on_core(bench.workers_core):
         peer = subprocess.Popen(
             command,
             env=environment,
@@ -210,7 +239,7 @@ def peer_rounds(
 
 
 @contextmanager
-def _on_core(core: int) -> Iterator[None]:
+def on_core(core: int) -> Iterator[None]:
     """Have what is started meanwhile run on one core from its first instruction on, with all it starts."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
@@ -225,6 +254,11 @@ def _kill_group(process: subprocess.Popen[Any]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
+def resident_bytes(pid: int) -> int:
+    """The memory that a process has."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+
+
 def rate(samples: Sequence[tuple[float, float]]) -> float:
     """How much a second between the first and the last of counts with their times."""
     (first, start), (last, end) = samples[0], samples[-1]
@@ -236,19 +270,25 @@ def progress(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def print_table(title: str, rows: dict[str, Sequence[float]], digits: int = 0) -> None:
-    """Print the least, the median and the greatest of each row's runs."""
-    print(f"\n{title}\n\n| | minimum | median | maximum |\n|---|---|---|---|")
-    for name, values in rows.items():
-        cells = (f"{value:,.{digits}f}" for value in (min(values), statistics.median(values), max(values)))
-        print(f"| {name} | {' | '.join(cells)} |")
-
-
-def save(name: str, options: dict[str, Any], results: dict[str, Any]) -> None:
-    """Keep what was measured, as it was, in ``benchmarks/results``."""
-    folder = ROOT / "results"
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{name}-{time.strftime('%Y%m%dT%H%M%S')}.json"
-    said = {"benchmark": name, "options": options, "load": os.getloadavg(), "results": results}
-    path.write_text(json.dumps(said, indent=2) + "\n")
+def save(folder: Path, name: str, options: dict[str, Any], results: dict[str, Any]) -> Path:
+    """Keep what was measured, as it was."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    said = {
+        "benchmark": name,
+        "machine": machine(),
+        "ended_at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "load": os.getloadavg(),
+        "options": options,
+        "results": results,
+    }
+    path.write_text(json.dumps(said, indent=1) + "\n")
     progress(f"raw results: {path}")
+    return path
+
+
+def machine() -> str:
+    """What it is measured on."""
+    said = Path("/proc/cpuinfo").read_text().splitlines()
+    models = (line.partition(":")[2].strip() for line in said if line.startswith("model name"))
+    return f"{os.cpu_count()} cores of {next(models, 'an unknown model')}"

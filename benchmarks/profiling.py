@@ -13,12 +13,15 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import feed
 import harness
+import tables
 import throughput
+import workloads
 
 _RATE = 250
 _SHOWN = 25
@@ -59,22 +62,29 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         harness.declare(environment)
         harness.progress(f"{options.orders:,} orders of {options.customers:,} customers")
         servers, until = bench.endpoints.bootstrap_servers, time.time_ns() // 1000
-        feed.run(servers, "profile-orders", options.partitions, options.orders, options.customers, until)
+        pairs = workloads.uniform(options.orders, options.customers, until)
+        feed.run(servers, "profile-orders", options.partitions, pairs)
         stacks = bench.folder / "stacks"
-        rate = throughput.measure_worker(bench, environment, options.orders, lambda pid: _record(pid, stacks))
-        return {"orders_per_second": rate, **_counted(stacks.read_text())}
+        found = throughput.measure_worker(
+            bench, environment, options.orders, lambda pid: _record(pid, stacks)
+        )
+        return {"orders_per_second": found["rate"], **_counted(stacks.read_text())}
 
 
-def show(options: argparse.Namespace, results: dict[str, Any]) -> None:
+def show(options: argparse.Namespace, results: dict[str, Any]) -> Sequence[tables.Table]:
     total = results["samples"]
-    print(
-        f"\n{results['orders_per_second']:,.0f} orders/s while sampled, {total:,} samples; "
-        f"{options.orders:,} orders of {options.customers:,} customers"
-    )
-    for title, counts in (("stage", results["stages"]), ("function itself", results["functions"])):
-        print(f"\n| {title} | share |\n|---|---|")
-        for name, count in list(counts.items())[:_SHOWN]:
-            print(f"| {name} | {100 * count / total:.1f}% |")
+    what = f"{options.orders:,} orders of {options.customers:,} customers"
+    note = f"{results['orders_per_second']:,.0f} orders/s while sampled, {total:,} samples."
+    return [
+        tables.Plain(
+            f"Where the time goes, by {title}: {what}", [title, "share"], _shares(counts, total), [note]
+        )
+        for title, counts in (("stage", results["stages"]), ("function itself", results["functions"]))
+    ]
+
+
+def _shares(counts: dict[str, int], total: int) -> list[list[str]]:
+    return [[name, f"{100 * count / total:.1f}%"] for name, count in list(counts.items())[:_SHOWN]]
 
 
 def _record(pid: int, stacks: Path) -> None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import shutil
-import statistics
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import feed
 import harness
+import tables
+import workloads
 from aiokafka import AIOKafkaProducer
 
 from stream_rfm.kafka.admin import admin_client
@@ -52,24 +54,27 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     return {"cold": cold, "warm": warm, "peer_keys_per_second": peer}
 
 
-def show(options: argparse.Namespace, results: dict[str, Any]) -> None:
+def show(options: argparse.Namespace, results: dict[str, Any]) -> Sequence[tables.Table]:
     places = {"from the changelog": results["cold"], "from snapshots": results["warm"]}
-    rows = {
-        f"{place}, {what}": [run[field] for run in runs]
-        for place, runs in places.items()
-        for what, field in (("s", "seconds"), ("s of CPU with the process's start", "cpu_seconds"))
-    }
-    harness.print_table(
-        f"Recovery of {options.customers:,} customers in {options.partitions} partitions on one core", rows, 2
-    )
     peer = results["peer_keys_per_second"]
     expected = options.customers / peer
-    ratios = (
-        f"{expected / statistics.median(run['seconds'] for run in runs):.1f} {place}"
+    figures = [
+        tables.Figure(f"{place}, {what}", [run[field] for run in runs], 2)
         for place, runs in places.items()
+        for what, field in (("s", "seconds"), ("s of CPU with the process's start", "cpu_seconds"))
+    ]
+    figures += [
+        tables.Figure(
+            f"a plain Faust table: times as long as {place}", [expected / run["seconds"] for run in runs], 1
+        )
+        for place, runs in places.items()
+    ]
+    note = (
+        f"A plain Faust table: {peer:,.0f} keys/s over {options.peer_keys:,} keys, {expected:.0f} s for as "
+        "many customers (extrapolated)."
     )
-    print(f"\nA plain Faust table: {peer:,.0f} keys/s over {options.peer_keys:,} keys, {expected:.0f} s for")
-    print(f"as many customers (extrapolated). Times as quick: {', '.join(ratios)}.")
+    title = f"Recovery of {options.customers:,} customers in {options.partitions} partitions on one core"
+    return [tables.Figures(title, figures, [note])]
 
 
 def _count(bench: harness.Bench, environment: dict[str, str], options: argparse.Namespace) -> None:
@@ -77,15 +82,8 @@ def _count(bench: harness.Bench, environment: dict[str, str], options: argparse.
     orders = options.customers * 3 // 2
     harness.progress(f"filling {orders:,} orders of {options.customers:,} customers")
     harness.declare(environment)
-    feed.run(
-        bench.endpoints.bootstrap_servers,
-        f"{_PREFIX}orders",
-        options.partitions,
-        orders,
-        options.customers,
-        time.time_ns() // 1000,
-        each=True,
-    )
+    pairs = workloads.uniform(orders, options.customers, time.time_ns() // 1000, each=True)
+    feed.run(bench.endpoints.bootstrap_servers, f"{_PREFIX}orders", options.partitions, pairs)
     log = bench.folder / "counting.log"
     with harness.worker(environment, log) as worker:
         url = harness.wait_for(lambda: harness.metrics_url(log), worker, 60)

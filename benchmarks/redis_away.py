@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +25,8 @@ import feed
 import harness
 import msgspec
 import numpy as np
+import tables
+import workloads
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from redis import Redis
 
@@ -89,26 +91,25 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     return {"steady": steady, "faults": faults, "divergent": refused}
 
 
-def show(options: argparse.Namespace, results: dict[str, Any]) -> None:
-    print(
-        f"\nRedis away for {options.away:.0f} s at {options.rate:,} orders/s of "
-        f"{options.customers:,} customers\n"
+def show(options: argparse.Namespace, results: dict[str, Any]) -> Sequence[tables.Table]:
+    title = (
+        f"Redis away for {options.away:.0f} s at {options.rate:,} orders/s of {options.customers:,} customers"
     )
-    print(
-        "| | greatest lag | order to transition, p50 and p99 | RSS | of it beside the state | whole after |"
-    )
-    print("|---|---|---|---|---|---|")
-    rows: list[tuple[str, dict[str, Any], str]] = [("before", results["steady"], "")]
+    parts: list[tuple[str, dict[str, Any], str]] = [("before", results["steady"], "")]
     for fault in results["faults"]:
         name = fault["name"]
         if fault["away"] is not None:
-            rows.append((f"{name}: away", fault["away"], ""))
-        rows.append((f"{name}: until it is whole", fault["healing"], f"{fault['healed_seconds']:.1f} s"))
-        rows.append((f"{name}: afterwards", fault["after"], ""))
-    for name, facts, healed in rows:
+            parts.append((f"{name}: away", fault["away"], ""))
+        parts.append((f"{name}: until it is whole", fault["healing"], f"{fault['healed_seconds']:.1f} s"))
+        parts.append((f"{name}: afterwards", fault["after"], ""))
+    rows = []
+    for name, facts, healed in parts:
         latency = " and ".join(f"{ms:.0f}" for ms in facts["latency"]) + " ms" if facts["latency"] else ""
-        memory = f"{facts['rss']:.0f} MB | {facts['beside']:.0f} MB"
-        print(f"| {name} | {facts['lag']:,.0f} orders | {latency} | {memory} | {healed} |")
+        memory = f"{facts['rss']:.0f} MB", f"{facts['beside']:.0f} MB"
+        rows.append([name, f"{facts['lag']:,.0f} orders", latency, *memory, healed])
+    latency = "order to transition, p50 and p99"
+    header = ["", "greatest lag", latency, "RSS", "of it beside the state", "whole after"]
+    return [tables.Plain(title, header, rows)]
 
 
 class _Reader:
@@ -190,7 +191,8 @@ def _fill(
     harness.progress(f"filling orders of {options.customers:,} customers")
     count = options.customers * 3 // 2
     servers, until = bench.endpoints.bootstrap_servers, time.time_ns() // 1000
-    feed.run(servers, f"{_PREFIX}orders", options.partitions, count, options.customers, until, each=True)
+    pairs = workloads.uniform(count, options.customers, until, each=True)
+    feed.run(servers, f"{_PREFIX}orders", options.partitions, pairs)
     harness.wait_for(lambda: harness.metric(url, harness.ORDERS_SEEN) >= count or None, worker, 600)
     harness.wait_for(lambda: harness.metric(url, _PENDING) == 0 or None, worker, 120)
 

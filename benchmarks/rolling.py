@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from itertools import pairwise
@@ -26,6 +27,8 @@ import feed
 import harness
 import msgspec
 import numpy as np
+import tables
+import workloads
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream_rfm.stream.fetched import use_fetched
@@ -79,21 +82,26 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     return {"cores": cores} | _found(reader, steady, restarts, moves)
 
 
-def show(options: argparse.Namespace, results: dict[str, Any]) -> None:
-    print(f"\nRolling restart ({options.how}) of {options.workers} workers at {options.rate:,} orders/s\n")
-    print("| | until it is back, s | longest standstill of a partition, s | partitions above 1 s |")
-    print("|---|---|---|---|")
-    for number, each in enumerate(results["restarts"], 1):
-        stood = each["standstill"].values()
-        above = sum(seconds > 1 for seconds in stood)
-        print(f"| worker {number} | {each['seconds']:.2f} | {max(stood):.2f} | {above} |")
-    print(f"\nLongest standstill without a restart: {results['steady_standstill']:.2f} s.")
+def show(options: argparse.Namespace, results: dict[str, Any]) -> Sequence[tables.Table]:
+    title = f"Rolling restart ({options.how}) of {options.workers} workers at {options.rate:,} orders/s"
+    stood = [each["standstill"].values() for each in results["restarts"]]
+    figures = [
+        tables.Figure("until a worker is back, s", [each["seconds"] for each in results["restarts"]], 2),
+        tables.Figure("longest standstill of a partition, s", [max(seconds) for seconds in stood], 2),
+        tables.Figure("partitions above 1 s", [sum(one > 1 for one in seconds) for seconds in stood]),
+        tables.Figure("longest standstill without a restart, s", [results["steady_standstill"]], 2),
+    ]
     for name in ("steady", "between", "during"):
         p50, p99 = results["latency"][name]
-        print(f"Order to transition, {name}: median {p50:.0f} ms, p99 {p99:.0f} ms.")
+        figures.append(tables.Figure(f"order to transition, {name}, p50, ms", [p50]))
+        figures.append(tables.Figure(f"order to transition, {name}, p99, ms", [p99]))
     used = ", ".join(f"{name} {cores:.2f}" for name, cores in results["cores"].items())
-    print(f"Cores used while steady, of {os.cpu_count()}: {used}.")
-    print(f"Takeovers beside those of the processes' starts: {results['moves']}.")
+    notes = [
+        "Minimum, median and maximum are those of the workers, one after the other.",
+        f"Cores used while steady, of {os.cpu_count()}: {used}.",
+        f"Takeovers beside those of the processes' starts: {results['moves']}.",
+    ]
+    return [tables.Figures(title, figures, notes)]
 
 
 class _Worker:
@@ -187,7 +195,8 @@ def _fill(bench: harness.Bench, options: argparse.Namespace, workers: list[_Work
     harness.progress(f"filling orders of {options.customers:,} customers")
     count = options.customers * 3 // 2
     servers, until = bench.endpoints.bootstrap_servers, time.time_ns() // 1000
-    feed.run(servers, f"{_PREFIX}orders", options.partitions, count, options.customers, until, each=True)
+    pairs = workloads.uniform(count, options.customers, until, each=True)
+    feed.run(servers, f"{_PREFIX}orders", options.partitions, pairs)
     harness.wait_for(
         lambda: sum(worker.seen() for worker in workers) >= count or None, workers[0].process, 300
     )

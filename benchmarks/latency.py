@@ -1,0 +1,138 @@
+"""From order to transition and to lookup, at 10, 50 and 80% of the greatest load measured in the same run.
+
+The greatest load is that of a full topic of such orders. Then orders are sent on a schedule, whatever becomes
+of those before, and each counts from the instant at which it was due: nothing that stands still hides what
+waits for it. A tenth of the orders is of new customers, whose first transition has to follow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import feed
+import harness
+import numpy as np
+import staged
+import tables
+import throughput
+import workloads
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--customers", type=int, default=50_000)
+    parser.add_argument("--partitions", type=int, default=8)
+    parser.add_argument("--loads", nargs="+", type=float, default=[10, 50, 80], help="%% of the greatest")
+    parser.add_argument(
+        "--rate", type=int, default=0, help="orders/s that count as the greatest; 0: measure it"
+    )
+    parser.add_argument("--orders", type=int, default=800_000, help="for measuring the greatest load")
+    parser.add_argument("--seconds", type=float, default=12.0, help="at each load")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--settings", nargs="*", default=[], help="of the worker, as commit_ms=25")
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    runs: list[dict[str, Any]] = []
+    settings = dict(setting.split("=", 1) for setting in options.settings)
+    with (
+        harness.bench() as bench,
+        staged.stage(bench, "latency-", options.partitions, options.customers, **settings) as stage,
+    ):
+        for run in range(1, options.runs + 1):
+            greatest = options.rate or _greatest(stage, options.orders)
+            harness.progress(f"run {run}: at most {greatest:,.0f} orders/s")
+            loads = {}
+            for load in options.loads:
+                plan = stage.plan(greatest * load / 100, options.seconds)
+                loads[f"{load:g}"] = found = staged.json_of(stage.load(plan, lookups=True))
+                harness.progress(f"run {run}: {plan.rate:,.0f} orders/s: {_said(found)}")
+            runs.append({"greatest": greatest, "loads": loads})
+    return {"runs": runs}
+
+
+def show(options: argparse.Namespace, results: dict[str, Any]) -> Sequence[tables.Table]:
+    runs = results["runs"]
+    figures = [tables.Figure("greatest load, orders/s", [run["greatest"] for run in runs])]
+    for load in runs[0]["loads"]:
+        found = [run["loads"][load] for run in runs]
+        at_half = load == "50"
+        transition = {"p99": tables.Goal(150)} if at_half else {}
+        lookup = {"p99": tables.Goal(250)} if at_half else {}
+        name = f"at {load}%: order to"
+        figures += tables.percentiles(f"{name} transition", [run["transition"] for run in found], transition)
+        figures += tables.percentiles(f"{name} lookup", [run["lookup"] for run in found], lookup)
+    writes = [
+        run["loads"][load]["counts"][harness.CACHE_WRITES] / run["loads"][load]["counts"][harness.TRANSITIONS]
+        for run in runs
+        for load in run["loads"]
+    ]
+    figures.append(tables.Figure("Redis writes for each transition", writes, 2))
+    notes = [f"Transitions and lookups of new customers that never came: {_missing(runs)} (must be 0)."]
+    return [
+        tables.Figures(
+            f"Latency of {options.customers:,} customers and new ones, each from when it was due",
+            figures,
+            notes,
+        ),
+        _table_of_loads(runs),
+    ]
+
+
+def _table_of_loads(runs: Sequence[dict[str, Any]]) -> tables.Plain:
+    header = [
+        "load",
+        "orders/s",
+        "worker's core",
+        "others' core",
+        "worker's CPU, µs an order",
+        "transitions",
+        "lookups",
+    ]
+    rows = []
+    for load in runs[0]["loads"]:
+        found = [run["loads"][load] for run in runs]
+        others = [sum(cores for name, cores in run["cores"].items() if name != "worker") for run in found]
+        rows.append(
+            [
+                f"{load}%",
+                f"{np.median([run['rate'] for run in found]):,.0f}",
+                f"{np.median([run['cores']['worker'] for run in found]):.0%}",
+                f"{np.median(others):.0%}",
+                f"{np.median([run['cpu_us_per_order'] for run in found]):.1f}",
+                f"{sum(run['transition']['samples'] for run in found):,}",
+                f"{sum(run['lookup']['samples'] for run in found):,}",
+            ]
+        )
+    note = "Kafka, Valkey, the feeder and both probes share the other core, and wait for one another."
+    return tables.Plain("The loads: use of cores, and samples in all runs", header, rows, [note])
+
+
+def _greatest(stage: staged.Stage, orders: int) -> float:
+    """Orders a second of a full topic of such orders, by a worker that has just come back."""
+    stage.end()
+    plan = stage.plan(orders, 1)
+    random = np.random.default_rng(len(plan.run))
+    whose = random.integers(0, stage.customers, orders).tolist()
+    names = [plan.name(number, who) for number, who in enumerate(whose)]
+    amounts = random.lognormal(3, 1, orders).tolist()
+    pairs = workloads.orders(plan.run.encode(), range(orders), names, amounts, time.time_ns() // 1000)
+    feed.run(stage.bench.endpoints.bootstrap_servers, plan.topic, plan.partitions, pairs)
+    found = throughput.measure_worker(stage.bench, stage.environment, orders)
+    stage.start()
+    stage.wait_for_cache()
+    return found["rate"]
+
+
+def _missing(runs: Sequence[dict[str, Any]]) -> int:
+    return sum(found["missing"] + found["lookups_missing"] for run in runs for found in run["loads"].values())
+
+
+def _said(found: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{name} p99 {found[name]['p99']:.0f} ms of {found[name]['samples']:,}"
+        for name in ("transition", "lookup")
+        if found[name]["samples"]
+    )
