@@ -122,14 +122,17 @@ def show(options: argparse.Namespace, results: dict[str, Any]) -> Sequence[table
     # A peer that failed has fewer runs than there were, the first ones.
     ratios = [
         tables.Figure(
-            name, [mine / other for mine, other in zip(ours, rates, strict=False)], 2, _GOALS.get(name)
+            f"times as quick as {name}",
+            [mine / other for mine, other in zip(ours, rates, strict=False)],
+            2,
+            _GOALS.get(name),
         )
         for name, rates in theirs.items()
     ]
     left_out = [f"Left out: {name}, as {reason}." for name, reason in results["left_out"].items()]
     return [
         tables.Figures(title, [tables.Figure(name, values) for name, values in rates.items()]),
-        tables.Figures("stream-rfm, times as quick in the same run as", ratios, left_out),
+        tables.Figures("stream-rfm beside the others, ratios within a run", ratios, left_out),
     ]
 
 

@@ -2,7 +2,9 @@
 
 Everybody orders once. Then more orders of them are put into the topic while no worker runs, one is started,
 and how quick it is is measured from its first of them to its last, again and again. Nobody is scored anew
-meanwhile: that has figures of its own.
+meanwhile: that has figures of its own. The more customers there are, the more seldom each of them orders, and
+the more orders make a transition, which costs more than their number does. So that it is their number that is
+measured, cut points are fixed where nobody passes one; with --cuts quantiles they are the usual ones.
 """
 
 from __future__ import annotations
@@ -20,7 +22,17 @@ import throughput
 import workloads
 
 _A_CUSTOMER, _AN_ORDER = 200, 24
-_NO_RESCORING = 86_400
+_NO_RESCORING: dict[str, object] = {"rescore_seconds": 86_400}
+_SETTINGS = {
+    "quantiles": _NO_RESCORING,
+    "fixed": {
+        **_NO_RESCORING,
+        "quantiles": "fixed",
+        "thresholds__recency_days": "[400, 401, 402, 403]",
+        "thresholds__frequency": "[1000000, 1000001, 1000002, 1000003]",
+        "thresholds__monetary": '["1e9", "2e9", "3e9", "4e9"]',
+    },
+}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--customers", nargs="+", type=int, default=sizes)
     parser.add_argument("--orders", type=int, default=500_000, help="of each run, beside the first ones")
     parser.add_argument("--partitions", type=int, default=8)
+    parser.add_argument("--cuts", choices=("fixed", "quantiles"), default="fixed")
     parser.add_argument("--runs", type=int, default=3)
 
 
@@ -38,7 +51,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         for database, size in enumerate(options.customers):
             prefix = f"of{size}-"
             environments[size] = environment = bench.environment(
-                prefix, options.partitions, database, rescore_seconds=_NO_RESCORING
+                prefix, options.partitions, database, **_SETTINGS[options.cuts]
             )
             harness.declare(environment)
             _fill(bench, prefix, options.partitions, workloads.once(size, time.time_ns() // 1000))
@@ -57,13 +70,14 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def show(options: argparse.Namespace, results: dict[str, Any]) -> Sequence[tables.Table]:
-    del options
     smallest, *_, largest = results
     figures, memory = [], []
     for size, runs in results.items():
         name = f"{int(size):,} customers"
         rates = [run["rate"] for run in runs]
         figures.append(tables.Figure(f"{name}, orders/s", rates))
+        moved = [run["transitions"] / options.orders for run in runs]
+        figures.append(tables.Figure(f"{name}, transitions an order", moved, 2))
         memory.append(tables.Figure(f"{name}: RSS, MB", [run["rss"] / 1e6 for run in runs]))
         memory.append(tables.Figure(f"{name}: of it state, MB", [run["state"] / 1e6 for run in runs]))
         if size != smallest:
@@ -85,10 +99,13 @@ def show(options: argparse.Namespace, results: dict[str, Any]) -> Sequence[table
                 )
             )
     a_customer, an_order = _fitted(results)
-    note = f"State, by least squares: {a_customer:.0f} bytes a customer and {an_order:.0f} an order."
+    memory += [
+        tables.Figure("state, by least squares: bytes a customer", [a_customer], 0, tables.Goal(_A_CUSTOMER)),
+        tables.Figure("state, by least squares: bytes an order", [an_order], 0, tables.Goal(_AN_ORDER)),
+    ]
     return [
         tables.Figures("Orders a second on one core, of customers who are known", figures),
-        tables.Figures("Memory of a worker that has come back from snapshots", memory, [note]),
+        tables.Figures("Memory of a worker that has come back from snapshots", memory),
     ]
 
 

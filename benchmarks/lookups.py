@@ -1,7 +1,7 @@
 """Lookups from Redis by the client library: latency at a rate while orders flow, and the greatest rate.
 
 Each lookup counts from the instant at which it was due. The client shares a core with Kafka, Valkey and the
-feeder, which elsewhere are machines of their own.
+feeder, or with the worker; elsewhere they are machines of their own.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _AT_ONCE = 100
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=int, default=5_000, help="lookups/s")
     parser.add_argument("--orders-rate", type=int, default=5_000, help="orders/s meanwhile")
+    parser.add_argument("--client-core", choices=("services", "worker"), default="services")
     parser.add_argument("--customers", type=int, default=50_000)
     parser.add_argument("--partitions", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=10.0)
@@ -56,7 +57,7 @@ def show(options: argparse.Namespace, results: dict[str, Any]) -> Sequence[table
     for key, name in (("loaded", f"beside {options.orders_rate:,} orders/s"), ("quiet", "beside none")):
         figures += [
             tables.Figure(
-                f"{name}: {shown}, ms",
+                f"{options.rate:,} lookups/s {name}: {shown}, ms",
                 [run[key][percentile] for run in runs],
                 3,
                 tables.Goal(1) if (key, percentile) == ("loaded", "p99") else None,
@@ -102,7 +103,8 @@ def _client(bench: harness.Bench, what: Any, url: str, options: argparse.Namespa
     """What a process on the services' core finds: one that shares no lock with this one."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    with harness.on_core(bench.services_core):
+    core = bench.services_core if options.client_core == "services" else bench.workers_core
+    with harness.on_core(core):
         process = context.Process(target=_run, args=(theirs, what, url, vars(options)))
         process.start()
     theirs.close()

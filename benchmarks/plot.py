@@ -61,11 +61,19 @@ def _latency(axes: Axes, found: dict[str, Any]) -> None:
         for percentile, style in (("p50", ":"), ("p99", "-"), ("p999", "--")):
             heights = [_median(found["runs"], load, what, percentile) for load in loads]
             label = f"order to {what}, {percentile.replace('999', '99.9')}"
-            axes.plot([float(load) for load in loads], heights, style, marker="o", color=colour, label=label)
+            axes.plot(
+                [float(load) for load in loads],
+                heights,
+                style,
+                marker="o",
+                markersize=3,
+                color=colour,
+                label=label,
+            )
     axes.set_xlabel("% of the greatest load")
     axes.set_ylabel("ms")
     axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, handlelength=3.5)
 
 
 def _median(runs: Sequence[dict[str, Any]], load: str, what: str, percentile: str) -> float:

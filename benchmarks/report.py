@@ -98,7 +98,7 @@ def _goals(found: Sequence[_Found]) -> str:
         for table in each.tables:
             for figure in table.figures_with_goals():
                 _, median, _, goal, met = figure.cells()
-                rows.append([figure.name, goal, median, met, f"`{each.command}`"])
+                rows.append([f"{each.name}: {figure.name}", goal, median, met, f"`{each.command}`"])
     met = sum(row[3] == "yes" for row in rows)
     header = ["figure", "goal", "median", "met", "command"]
     return tables.Plain(f"Goals: {met} of {len(rows)} met", header, rows).markdown()

@@ -43,13 +43,13 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 def show(options: argparse.Namespace, results: dict[str, Any]) -> Sequence[tables.Table]:
     runs = results["runs"]
     figures = [
-        tables.Figure("CPU in all, s", [_total(run) for run in runs], 3, tables.Goal(1)),
+        tables.Figure("CPU of a version in all, s", [_total(run) for run in runs], 3, tables.Goal(1)),
         *(
             tables.Figure(f"{name}, s", [sum(run["pieces"][name]) for run in runs], 3)
             for name in runs[0]["pieces"]
         ),
         tables.Figure(
-            "longest piece, ms",
+            "longest piece without a turn of others, ms",
             [1000 * max(max(pieces) for pieces in run["pieces"].values()) for run in runs],
             1,
             tables.Goal(20),

@@ -31,7 +31,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 def show(options: argparse.Namespace, results: dict[str, Any]) -> Sequence[tables.Table]:
     runs = results["runs"]
     figures = []
-    for key, name, digits in (("bytes", "changelog bytes an order", 1), ("cpu_us", "CPU, µs an order", 2)):
+    for key, name, digits in (
+        ("bytes", "changelog bytes an order of a guest account", 1),
+        ("cpu_us", "CPU of it, µs an order", 2),
+    ):
         first, last = [run[f"first_{key}"] for run in runs], [run[f"last_{key}"] for run in runs]
         figures += [
             tables.Figure(f"{name}: first tenth", first, digits),

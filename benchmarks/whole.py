@@ -50,6 +50,22 @@ BENCHMARKS: dict[str, ModuleType] = {
 }
 #: What is made by name only: long, or no figure.
 BY_NAME_ONLY = {"rolling", "away", "profile"}
+#: Sizes that show in ten minutes that each of them works; their figures say nothing.
+_QUICK = {
+    "peers": "--orders 60000 --runs 1",
+    "throughput": "--orders 30000 --runs 1",
+    "latency": "--customers 2000 --orders 60000 --seconds 3 --runs 1",
+    "lookups": "--customers 2000 --seconds 3 --runs 1",
+    "commit": "--customers 2000 --rate 2000 --seconds 3 --runs 1 --commit-ms 50 200",
+    "partitions": "--customers 2000 --rate 2000 --seconds 3 --runs 1",
+    "workers": "--orders 50000 --runs 1",
+    "customers": "--customers 10000 50000 --orders 30000 --runs 1",
+    "state": "--guest-orders 50000 --runs 1",
+    "rescoring": "--customers 100000 --runs 1",
+    "moves": "--movers 20000 --customers 2000 --rate 1000 --after 45 --every 15 --runs 1",
+    "transactions": "--customers 1000 --partitions 8 --seconds 3 --runs 1",
+    "recovery": "--customers 20000 --runs 1 --peer-keys 20000",
+}
 
 
 def one(name: str, options: argparse.Namespace, folder: Path) -> Sequence[tables.Table]:
@@ -62,7 +78,7 @@ def one(name: str, options: argparse.Namespace, folder: Path) -> Sequence[tables
     return shown
 
 
-def run(parser: argparse.ArgumentParser, folder: Path) -> int:
+def run(parser: argparse.ArgumentParser, folder: Path, *, quick: bool) -> int:
     """Make all of them that belong to the summary, and write it; the exit status."""
     names = [name for name in BENCHMARKS if name not in BY_NAME_ONLY]
     failed, begun = [], time.monotonic()
@@ -70,7 +86,7 @@ def run(parser: argparse.ArgumentParser, folder: Path) -> int:
         minutes = (time.monotonic() - begun) / 60
         harness.progress(f"\n[{number} of {len(names)}, after {minutes:.0f} min] {name}")
         try:
-            one(name, parser.parse_args([name]), folder)
+            one(name, parser.parse_args([name, *(_QUICK[name].split() if quick else [])]), folder)
         except (Exception, SystemExit):  # noqa: BLE001 - whatever it was, the others are wanted all the same
             harness.progress(traceback.format_exc())
             failed.append(name)
