@@ -40,7 +40,7 @@ fix: $(READY) ## format, and repair what the linter can
 chaos: $(READY) ## let everything fail while orders come in, then check what came out; ARGS=--help
 	$(BIN)/python tests/chaos/run.py $(ARGS)
 
-bench: $(READY) ## measure, beside a peer in the same run
+bench: $(READY) ## every figure with its goal, beside others in the same run; ARGS=--quick, or one by its name
 	$(BIN)/python benchmarks $(ARGS)
 
 lock: $(READY) ## choose the newest versions that pyproject.toml allows

@@ -38,7 +38,7 @@ _SETTINGS = {
 def add_options(parser: argparse.ArgumentParser) -> None:
     sizes = [10_000, 100_000, 1_000_000, 5_000_000]
     parser.add_argument("--customers", nargs="+", type=int, default=sizes)
-    parser.add_argument("--orders", type=int, default=500_000, help="of each run, beside the first ones")
+    parser.add_argument("--orders", type=int, default=300_000, help="of each run, beside the first ones")
     parser.add_argument("--partitions", type=int, default=8)
     parser.add_argument("--cuts", choices=("fixed", "quantiles"), default="fixed")
     parser.add_argument("--runs", type=int, default=3)

@@ -29,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--rate", type=int, default=0, help="orders/s that count as the greatest; 0: measure it"
     )
     parser.add_argument("--orders", type=int, default=800_000, help="for measuring the greatest load")
-    parser.add_argument("--seconds", type=float, default=12.0, help="at each load")
+    parser.add_argument("--seconds", type=float, default=10.0, help="at each load")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--settings", nargs="*", default=[], help="of the worker, as commit_ms=25")
 
@@ -64,12 +64,13 @@ def show(options: argparse.Namespace, results: dict[str, Any]) -> Sequence[table
         name = f"at {load}%: order to"
         figures += tables.percentiles(f"{name} transition", [run["transition"] for run in found], transition)
         figures += tables.percentiles(f"{name} lookup", [run["lookup"] for run in found], lookup)
-    writes = [
-        run["loads"][load]["counts"][harness.CACHE_WRITES] / run["loads"][load]["counts"][harness.TRANSITIONS]
-        for run in runs
-        for load in run["loads"]
-    ]
-    figures.append(tables.Figure("Redis writes for each transition", writes, 2))
+    for name, what in (
+        ("Redis writes", harness.CACHE_WRITES),
+        ("SET by Redis' own count", staged.REDIS_SETS),
+    ):
+        counts = [found["counts"] for run in runs for found in run["loads"].values()]
+        shares = [count[what] / count[harness.TRANSITIONS] for count in counts]
+        figures.append(tables.Figure(f"{name}, for each transition", shares, 2))
     notes = [f"Transitions and lookups of new customers that never came: {_missing(runs)} (must be 0)."]
     return [
         tables.Figures(

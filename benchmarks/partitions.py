@@ -16,7 +16,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--many", type=int, default=64)
     parser.add_argument("--rate", type=int, default=20_000)
     parser.add_argument("--customers", type=int, default=20_000)
-    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--runs", type=int, default=3)
 
 

@@ -1,4 +1,4 @@
-"""The plot: orders a second beside others, and latency by load, as far as they were measured."""
+"""The plot: orders a second beside others, latency by load and by commit_ms, as far as they were measured."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _STYLE = {
 
 
 def draw(results: dict[str, Any], path: Path) -> None:
-    """Draw what there is of both into a file."""
-    wanted = {"peers": _peers, "latency": _latency}
+    """Draw what there is of them into a file."""
+    wanted = {"peers": _peers, "latency": _latency, "commit": _commit}
     drawn: list[tuple[Callable[[Axes, Any], None], Any]] = [
         (draw_one, results[name]) for name, draw_one in wanted.items() if name in results
     ]
     if not drawn:
         return
     with mpl.rc_context(_STYLE):
-        figure, places = plt.subplots(1, len(drawn), figsize=(5.5 * len(drawn), 3.4), squeeze=False)
+        figure, places = plt.subplots(1, len(drawn), figsize=(5 * len(drawn), 3.4), squeeze=False)
         for place, (draw_one, found) in zip(places[0], drawn, strict=True):
             draw_one(place, found)
         figure.tight_layout()
@@ -71,6 +71,30 @@ def _latency(axes: Axes, found: dict[str, Any]) -> None:
                 label=label,
             )
     axes.set_xlabel("% of the greatest load")
+    axes.set_ylabel("ms")
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, fontsize=8, handlelength=3.5)
+
+
+def _commit(axes: Axes, found: dict[str, Any]) -> None:
+    """What a shorter latency costs: each setting is a point."""
+    cpu = [statistics.median(run["cpu_us_per_order"] for run in runs) for runs in found.values()]
+    for percentile, style in (("p50", ":"), ("p99", "-")):
+        heights = [
+            statistics.median(run["transition"][percentile] for run in runs) for runs in found.values()
+        ]
+        axes.plot(
+            cpu,
+            heights,
+            style,
+            marker="o",
+            markersize=3,
+            color=_OURS,
+            label=f"order to transition, {percentile}",
+        )
+    for setting, at, height in zip(found, cpu, heights, strict=True):
+        axes.annotate(f"{setting} ms", (at, height), textcoords="offset points", xytext=(4, 4), fontsize=8)
+    axes.set_xlabel("CPU, µs an order, by commit_ms")
     axes.set_ylabel("ms")
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=8, handlelength=3.5)

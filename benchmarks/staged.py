@@ -21,7 +21,9 @@ import msgspec
 import numpy as np
 import schedule
 import workloads
+from redis import Redis
 
+REDIS_SETS = "SET"
 COMMITS = 'stream_rfm_commits_total{result="committed"}'
 # Between the word to start and the first order.
 _AHEAD_SECONDS = 0.3
@@ -87,7 +89,7 @@ class Stage:
             holds: whether the worker's event loop is asked whether it turns.
         """
         before = self.metric(harness.EVENTS_SEEN)
-        counts = {name: self.metric(name) for name in _COUNTED}
+        counts = self._counts()
         with ExitStack() as stack, harness.on_core(self.bench.services_core):
             probes = self._probes(stack, plan, lookups=lookups, holds=holds)
             pids = {name: probe.process.pid for name, probe in probes.items()} | self._pids()
@@ -110,11 +112,17 @@ class Stage:
             "cores": cores,
             "cpu_us_per_order": cpu / plan.count * 1e6,
             "feeder_late_p99_ms": late,
-            "counts": {name: self.metric(name) - count for name, count in counts.items()},
+            "counts": {name: count - counts[name] for name, count in self._counts().items()},
             "seconds": took_seconds,
             "cpu_seconds": cpu,
             "start": start,
         }
+
+    def _counts(self) -> dict[str, float]:
+        """What has been counted so far, by the worker and by Redis."""
+        with Redis.from_url(self.environment["STREAM_RFM_REDIS__URL"], socket_timeout=10) as redis:
+            sets = redis.info("commandstats").get("cmdstat_set", {"calls": 0})["calls"]
+        return {name: self.metric(name) for name in _COUNTED} | {REDIS_SETS: sets}
 
     def _pids(self) -> dict[str, int]:
         services = self.bench.services

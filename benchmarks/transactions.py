@@ -22,7 +22,7 @@ _A_PARTITION = 40
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--partitions", nargs="+", type=int, default=[8, 64])
     parser.add_argument("--customers", type=int, default=5_000)
-    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--runs", type=int, default=3)
 
 
