@@ -160,6 +160,11 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
+def waited_seconds(pid: int) -> float:
+    """For how long a process's first thread could have run so far, and somebody else had its core."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+
+
 def said(log: Path, message: str) -> dict[str, Any] | None:
     """The first entry with a message in a worker's log."""
     for line in log.read_text().splitlines():

@@ -87,6 +87,7 @@ def _table_of_loads(runs: Sequence[dict[str, Any]]) -> tables.Plain:
         "load",
         "orders/s",
         "worker's core",
+        "worker waited for it",
         "others' core",
         "worker's CPU, µs an order",
         "transitions",
@@ -101,13 +102,17 @@ def _table_of_loads(runs: Sequence[dict[str, Any]]) -> tables.Plain:
                 f"{load}%",
                 f"{np.median([run['rate'] for run in found]):,.0f}",
                 f"{np.median([run['cores']['worker'] for run in found]):.0%}",
+                f"{np.median([run['worker_waited'] for run in found]):.0%}",
                 f"{np.median(others):.0%}",
                 f"{np.median([run['cpu_us_per_order'] for run in found]):.1f}",
                 f"{sum(run['transition']['samples'] for run in found):,}",
                 f"{sum(run['lookup']['samples'] for run in found):,}",
             ]
         )
-    note = "Kafka, Valkey, the feeder and both probes share the other core, and wait for one another."
+    note = (
+        "Kafka, Valkey, the feeder and both probes share the other core, and wait for one another. The "
+        "worker has its core for itself: what it waits for it is time that other programs took."
+    )
     return tables.Plain("The loads: use of cores, and samples in all runs", header, rows, [note])
 
 

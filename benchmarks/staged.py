@@ -94,12 +94,14 @@ class Stage:
             probes = self._probes(stack, plan, lookups=lookups, holds=holds)
             pids = {name: probe.process.pid for name, probe in probes.items()} | self._pids()
             used, begun = {name: harness.cpu_seconds(pid) for name, pid in pids.items()}, time.time()
+            waited = harness.waited_seconds(self.worker.pid)
             start = time.time() + _AHEAD_SECONDS
             for probe in probes.values():
                 probe.tell(f"{start!r}\n")
             feeder = probes["feeder"].process
             late = float((feeder.stdout or sys.stdin).readline() or "nan")
             took = {name: harness.cpu_seconds(pid) - used[name] for name, pid in pids.items()}
+            waited = (harness.waited_seconds(self.worker.pid) - waited) / (time.time() - begun)
             cores = {name: seconds / (time.time() - begun) for name, seconds in took.items()}
             self.wait_until(harness.EVENTS_SEEN, before + plan.count, _DRAIN_SECONDS)
             cpu, took_seconds = harness.cpu_seconds(self.worker.pid) - used["worker"], time.time() - begun
@@ -110,6 +112,7 @@ class Stage:
             "rate": plan.rate,
             "orders": plan.count,
             "cores": cores,
+            "worker_waited": waited,
             "cpu_us_per_order": cpu / plan.count * 1e6,
             "feeder_late_p99_ms": late,
             "counts": {name: count - counts[name] for name, count in self._counts().items()},
