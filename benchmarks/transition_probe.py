@@ -14,7 +14,6 @@ import msgspec
 import numpy as np
 import schedule
 from aiokafka import AIOKafkaConsumer, TopicPartition
-
 from stream_rfm.stream.raw_records import use_raw_records
 
 
