@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import Any, overload
+
+import numpy as np
 
 from stream_rfm.model.arrays import Column, Ints
 
@@ -18,6 +20,7 @@ from stream_rfm.model.arrays import Column, Ints
 #: bytes.
 OFFSET, STAMP, KEY, KEY_SIZE, VALUE, VALUE_SIZE, HEADERS, HEADERS_SIZE, SIZE = range(9)
 WIDTH = 9
+_PLACES = [KEY, VALUE, HEADERS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,14 @@ class Run(Sequence[Record]):
         """The records at some places."""
         return Run(self.data, self.places[:, where])
 
+    def without_others(self) -> tuple[Column, Ints]:
+        """The bytes of these records alone, and where they are in those."""
+        places = self.places.copy()
+        start = int(places[KEY, 0])
+        end = int(places[HEADERS, -1] + places[HEADERS_SIZE, -1])
+        places[_PLACES] -= start
+        return self.data[start:end], places
+
     def _bytes(self, start: int, size: int) -> bytes | None:
         return None if size < 0 else self.data[start : start + size].tobytes()
 
@@ -87,6 +98,23 @@ class Run(Sequence[Record]):
             headers.append((name, None if size < 0 else data[at : at + size]))
             at += max(size, 0)
         return headers
+
+
+def joined(runs: Sequence[Sequence[Any]]) -> Sequence[Any]:
+    """Runs behind one another as one: in columns if all are."""
+    if len(runs) == 1:
+        return runs[0]
+    in_columns = [run for run in runs if isinstance(run, Run)]
+    if len(in_columns) < len(runs):
+        return [record for run in runs for record in run]
+    parts, places, end = [], [], 0
+    for run in in_columns:
+        part, its_places = run.without_others()
+        its_places[_PLACES] += end
+        parts.append(part)
+        places.append(its_places)
+        end += len(part)
+    return Run(np.concatenate(parts), np.concatenate(places, axis=1))
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:

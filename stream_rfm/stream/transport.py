@@ -24,7 +24,7 @@ from stream_rfm.stream.offset_commit import Membership
 Positions = Callable[[], Mapping[TP, int]]
 
 # How long a fetch may wait: a partition that is resumed in the meantime is noticed after it.
-_FETCH_SECONDS = 0.1
+_FETCH_SECONDS = 0.05
 
 
 class CommittedConsumerThread(driver.AIOKafkaConsumerThread):
@@ -34,6 +34,8 @@ class CommittedConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust has no setting for it
         consumer._key_deserializer = whole_batches  # noqa: SLF001 - see above
+        # A partition that is not part of the fetch in flight waits for its end: not for Faust's 1.5 s.
+        consumer._fetch_max_wait_ms = round(_FETCH_SECONDS * 1000)  # noqa: SLF001 - see above
         return consumer
 
     async def on_thread_stop(self) -> None:

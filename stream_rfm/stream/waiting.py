@@ -14,7 +14,7 @@ from typing import Any
 from stream_rfm.intake.decoding import decode
 from stream_rfm.intake.document import Intake
 from stream_rfm.intake.records import Read
-from stream_rfm.intake.run import SIZE, Run
+from stream_rfm.intake.run import SIZE, Run, joined
 
 #: What may wait of one partition before no more of it is fetched, whichever is reached first.
 MOST_RECORDS, MOST_BYTES = 20_000, 16 << 20
@@ -26,7 +26,10 @@ _headers = attrgetter("headers")
 
 
 class Waiting:
-    """Runs that were read, cut into pieces, in the order of the topic.
+    """Runs that were read, cut and joined into pieces, in the order of the topic.
+
+    A piece is decoded when it is its turn: to decode and count a few records costs hardly less than many do,
+    and what has come meanwhile goes along.
 
     Attributes:
         records: how many there are, with those that will be dead letters.
@@ -35,15 +38,19 @@ class Waiting:
 
     def __init__(self) -> None:
         self.records = self.bytes = 0
-        self._pieces: deque[tuple[Read, int]] = deque()
+        self._runs: deque[tuple[Sequence[Any], int, Intake]] = deque()
+        self._first: tuple[Read, int] | None = None
 
     def __bool__(self) -> bool:
-        return bool(self._pieces)
+        return bool(self._runs) or self._first is not None
 
     @property
     def first(self) -> Read:
-        """The piece that is next."""
-        return self._pieces[0][0]
+        """The piece that is next; it stays the same until it is dropped."""
+        if self._first is None:
+            runs, size, intake = self._next()
+            self._first = decode(joined(runs), intake), size
+        return self._first[0]
 
     @property
     def is_much(self) -> bool:
@@ -56,27 +63,43 @@ class Waiting:
         return self.records < MOST_RECORDS // 2 and self.bytes < MOST_BYTES // 2
 
     def put(self, run: Sequence[Any], intake: Intake) -> None:
-        """Read what comes next.
+        """Take what comes next.
 
         Args:
             run: at least one record.
             intake: what to read documents with.
         """
         for piece, size in _cut(run):
-            self._pieces.append((decode(piece, intake), size))
+            self._runs.append((piece, size, intake))
             self.records += len(piece)
             self.bytes += size
 
     def drop_first(self) -> None:
-        """Let go of the piece that was next."""
-        read, size = self._pieces.popleft()
-        self.records -= len(read.records)
-        self.bytes -= size
+        """Let go of the piece that is next."""
+        self.records -= len(self.first.records)
+        if self._first is not None:
+            self.bytes -= self._first[1]
+            self._first = None
 
     def clear(self) -> None:
         """Let go of all."""
-        self._pieces.clear()
+        self._runs.clear()
+        self._first = None
         self.records = self.bytes = 0
+
+    def _next(self) -> tuple[list[Sequence[Any]], int, Intake]:
+        """As many of the next runs as make a piece, their bytes, and what to read them with."""
+        run, size, intake = self._runs.popleft()
+        runs, records = [run], len(run)
+        while self._runs:
+            more, its_size, its_intake = self._runs[0]
+            if records + len(more) > _PIECE_RECORDS or size + its_size > _PIECE_BYTES:
+                break
+            self._runs.popleft()
+            runs.append(more)
+            # What was not in the future when it came is not now.
+            records, size, intake = records + len(more), size + its_size, its_intake
+        return runs, size, intake
 
 
 def size_of(record: Any) -> int:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
 from runs import run
 from test_scanned import Record
 
-from stream_rfm.intake.run import SIZE
+from stream_rfm.intake.run import SIZE, Run, joined
 
 SOME = [
     Record(b"value", b"key", (("a", b"1"), ("a", b"\xff"), ("b", b""), ("c", None)), 41, 5),
@@ -36,3 +37,18 @@ def test_the_size_is_that_of_key_value_and_headers():
         + sum(len(name.encode()) + len(value or b"") for name, value in record.headers)
         for record in SOME
     ]
+
+
+def test_runs_are_joined_into_one():
+    found = run(SOME)
+    parts = [found[3:5], found[0:1], found.take(np.array([1, 2]))]
+    together = joined(parts)
+    assert isinstance(together, Run)
+    assert [facts(record) for record in together] == [facts(SOME[i]) for i in (3, 4, 0, 1, 2)]
+    assert len(together.data) < len(found.data) + 20
+    assert joined(parts[:1]) is parts[0]
+
+
+def test_records_one_by_one_make_the_whole_so():
+    found = run(SOME)
+    assert [facts(record) for record in joined([found[:2], list(found[2:])])] == [facts(r) for r in SOME]

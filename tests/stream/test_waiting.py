@@ -34,12 +34,22 @@ def test_it_counts_records_and_bytes_whatever_they_hold(waiting):
     assert (waiting.records, waiting.bytes, bool(waiting)) == (0, 0, False)
 
 
+def test_small_runs_are_joined_and_read_with_the_last_intake(waiting):
+    for number in range(5):
+        waiting.put([order(number, "a")], Intake("EUR", instant.parse(day(1000)) + number))
+    assert [record.offset for record in waiting.first.records] == [0, 1, 2, 3, 4]
+    assert not waiting.first.rejected
+    # What comes now is another piece, as the first one may have been counted in part.
+    waiting.put([order(5, "a")], INTAKE)
+    assert pieces(waiting) == [[0, 1, 2, 3, 4], [5]]
+
+
 def test_run_is_cut_into_pieces_in_the_order_of_the_topic(waiting, monkeypatch):
     monkeypatch.setattr(module, "_PIECE_RECORDS", 3)
     waiting.put([order(number, "a") for number in range(7)], INTAKE)
     waiting.put([order(7, "a")], INTAKE)
     assert waiting.first.next_offset == 3
-    assert pieces(waiting) == [[0, 1, 2], [3, 4, 5], [6], [7]]
+    assert pieces(waiting) == [[0, 1, 2], [3, 4, 5], [6, 7]]
     assert (waiting.records, waiting.bytes) == (0, 0)
 
 
@@ -64,7 +74,7 @@ def test_few_large_orders_are_too_many(waiting):
     for number in range(18):
         assert not waiting.is_much
         waiting.put([order(number, "a", attributes={"note": "x" * LARGE})], INTAKE)
-    assert len(waiting.first.batch) == 1
+    assert len(waiting.first.batch) == 2
     waiting.put([order(18, "a", attributes={"note": "x" * LARGE})], INTAKE)
     assert waiting.is_much
     while not waiting.is_little:
