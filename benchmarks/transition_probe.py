@@ -14,7 +14,8 @@ import msgspec
 import numpy as np
 import schedule
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from stream_rfm.stream.raw_records import use_raw_records
+
+from stream_rfm.stream.fetched import use_fetched
 
 
 class _Transition(msgspec.Struct):
@@ -49,7 +50,7 @@ class _Probe:
 
 async def _run(plan: schedule.Schedule, servers: str, topic: str, path: str) -> None:
     probe = _Probe(plan)
-    use_raw_records()
+    use_fetched()
     async with AIOKafkaConsumer(
         bootstrap_servers=servers, isolation_level="read_committed", fetch_max_wait_ms=100
     ) as consumer:
