@@ -9,6 +9,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import feed
 import numpy as np
@@ -16,32 +17,28 @@ import schedule
 import workloads
 
 # How often it looks what is due: orders wait for that, and it is part of their latency.
-_TICK_SECONDS = 0.005
+_TICK_SECONDS = 0.02
 
 
-class _Queue:
-    """The orders of one partition, by the instants at which they are due."""
-
-    def __init__(self) -> None:
-        self.numbers: list[int] = []
-        self.pairs: list[workloads.Pair] = []
-        self.sent = 0
-
-    def due(self, ends: int) -> list[workloads.Pair]:
-        """What is to be sent of the orders before a number, and was not sent yet."""
-        first = self.sent
-        while self.sent < len(self.numbers) and self.numbers[self.sent] < ends:
-            self.sent += 1
-        return self.pairs[first : self.sent]
+#: Record batches of one tick, each with its partition.
+_Tick = list[tuple[int, Any]]
 
 
-def _made(plan: schedule.Schedule) -> list[_Queue]:
-    queues = [_Queue() for _ in range(plan.partitions)]
-    for number, (key, value) in enumerate(_pairs(plan)):
-        queue = queues[feed.partition_of(key, plan.partitions)]
-        queue.numbers.append(number)
-        queue.pairs.append((key, value))
-    return queues
+def _ticks(plan: schedule.Schedule, producer: feed.AIOKafkaProducer) -> list[_Tick]:
+    """All batches, made before the clock runs: those who send and those who wait share a core."""
+    ticks: list[dict[int, list[workloads.Pair]]] = [{} for _ in range(_tick_of(plan, plan.count - 1) + 1)]
+    for number, pair in enumerate(_pairs(plan)):
+        place = feed.partition_of(pair[0], plan.partitions)
+        ticks[_tick_of(plan, number)].setdefault(place, []).append(pair)
+    return [
+        [(place, batch) for place, pairs in tick.items() for batch in _batches(producer, pairs)]
+        for tick in ticks
+    ]
+
+
+def _tick_of(plan: schedule.Schedule, number: int) -> int:
+    """The tick at whose end an order is due, or a little before."""
+    return int(number / plan.rate / _TICK_SECONDS)
 
 
 def _pairs(plan: schedule.Schedule) -> Iterator[workloads.Pair]:
@@ -51,44 +48,37 @@ def _pairs(plan: schedule.Schedule) -> Iterator[workloads.Pair]:
         here = [feed.partition_of(b"c-%d" % who, plan.partitions) == plan.only for who in known.tolist()]
         known = known[here]
     numbers = range(plan.count)
-    whose = random.choice(known, plan.count).tolist()
+    whose = known[workloads.ranks(random, len(known), plan.count)].tolist()
     names = [plan.name(number, who) for number, who in zip(numbers, whose, strict=True)]
     amounts = random.lognormal(3, 1, plan.count).tolist()
     return workloads.orders(plan.run.encode(), numbers, names, amounts, time.time_ns() // 1000)
 
 
+def _batches(producer: feed.AIOKafkaProducer, pairs: list[workloads.Pair]) -> list[Any]:
+    batches = [producer.create_batch()]
+    for key, value in pairs:
+        if batches[-1].append(timestamp=None, key=key, value=value) is None:
+            batches.append(producer.create_batch())
+            batches[-1].append(timestamp=None, key=key, value=value)
+    return batches
+
+
 async def _send(plan: schedule.Schedule, servers: str) -> list[float]:
-    queues, late = _made(plan), []
+    late = []
     async with feed.producer(servers) as producer:
+        ticks = _ticks(plan, producer)
         # Connections are made before the clock runs.
         await producer.partitions_for(plan.topic)
         start = await asyncio.to_thread(schedule.wait_for_start)
-        sent = 0
-        while sent < plan.count:
-            tick = time.time()
-            due = max(0, min(plan.count, int((tick - start) * plan.rate) + 1)) if tick >= start else 0
-            if due > sent:
-                late.append((tick - start - sent / plan.rate) * 1000)
-            for number, queue in enumerate(queues):
-                pairs = queue.due(due)
-                if pairs:
-                    await _write(producer, plan.topic, number, pairs)
-            sent = due
-            await asyncio.sleep(max(0.0, tick + _TICK_SECONDS - time.time()))
+        for number, tick in enumerate(ticks):
+            due = start + number * _TICK_SECONDS
+            # A tick is sent at its end, when all its orders are due; how late that is counts as theirs.
+            await asyncio.sleep(max(0.0, due + _TICK_SECONDS - time.time()))
+            late.append((time.time() - due) * 1000)
+            for place, batch in tick:
+                await producer.send_batch(batch, plan.topic, partition=place)
         await producer.flush()
     return late
-
-
-async def _write(
-    producer: feed.AIOKafkaProducer, topic: str, number: int, pairs: list[workloads.Pair]
-) -> None:
-    batch = producer.create_batch()
-    for key, value in pairs:
-        if batch.append(timestamp=None, key=key, value=value) is None:
-            await producer.send_batch(batch, topic, partition=number)
-            batch = producer.create_batch()
-            batch.append(timestamp=None, key=key, value=value)
-    await producer.send_batch(batch, topic, partition=number)
 
 
 if __name__ == "__main__":

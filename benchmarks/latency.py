@@ -121,7 +121,7 @@ def _greatest(stage: staged.Stage, orders: int) -> float:
     stage.end()
     plan = stage.plan(orders, 1)
     random = np.random.default_rng(len(plan.run))
-    whose = random.integers(0, stage.customers, orders).tolist()
+    whose = workloads.ranks(random, stage.customers, orders).tolist()
     names = [plan.name(number, who) for number, who in enumerate(whose)]
     amounts = random.lognormal(3, 1, orders).tolist()
     pairs = workloads.orders(plan.run.encode(), range(orders), names, amounts, time.time_ns() // 1000)

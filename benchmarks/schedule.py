@@ -12,7 +12,7 @@ import msgspec
 
 
 class Schedule(msgspec.Struct, frozen=True):
-    """Orders at a steady rate: of known customers alike, and regularly of one who has never ordered.
+    """Orders at a steady rate: of known customers, by Zipf's law, and regularly of one who never ordered.
 
     Attributes:
         run: what the ids of its orders begin with, and the names of its new customers.

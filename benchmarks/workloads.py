@@ -47,8 +47,13 @@ def uniform(count: int, customers: int, until: int, seed: int = 1, *, each: bool
 def zipf(count: int, customers: int, until: int, exponent: float = 1.1, seed: int = 2) -> Iterator[Pair]:
     """A few order much and most hardly ever: the customer of rank k in proportion to k to the −exponent."""
     random = np.random.default_rng(seed)
+    return _purchases(ranks(random, customers, count, exponent), until, random)
+
+
+def ranks(random: np.random.Generator, customers: int, count: int, exponent: float = 1.1) -> np.ndarray:
+    """Whose so many orders are: the ranks of customers, from 0 on, by Zipf's law."""
     weights = np.cumsum(np.arange(1, customers + 1, dtype=float) ** -exponent)
-    return _purchases(np.searchsorted(weights, random.random(count) * weights[-1]), until, random)
+    return np.searchsorted(weights, random.random(count) * weights[-1])
 
 
 def guest(count: int, customers: int, until: int, seed: int = 3) -> Iterator[Pair]:

@@ -23,8 +23,11 @@ from stream_rfm.stream.offset_commit import Membership
 #: For each partition assigned, the offset to go on from.
 Positions = Callable[[], Mapping[TP, int]]
 
-# How long a fetch may wait: a partition that is resumed in the meantime is noticed after it.
-_FETCH_SECONDS = 0.05
+# How long what was fetched may be waited for: a partition that is resumed meanwhile is noticed after it.
+_FETCH_SECONDS = 0.1
+# A fetch takes the worker about a millisecond, whatever it brings. So the broker waits until it brings
+# something, but not for long: a partition that is not part of the fetch in flight waits for its end, too.
+_FETCH_BYTES, _FETCH_MS = 64 << 10, 20
 
 
 class CommittedConsumerThread(driver.AIOKafkaConsumerThread):
@@ -34,8 +37,8 @@ class CommittedConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust has no setting for it
         consumer._key_deserializer = whole_batches  # noqa: SLF001 - see above
-        # A partition that is not part of the fetch in flight waits for its end: not for Faust's 1.5 s.
-        consumer._fetch_max_wait_ms = round(_FETCH_SECONDS * 1000)  # noqa: SLF001 - see above
+        consumer._fetch_max_wait_ms = _FETCH_MS  # noqa: SLF001 - see above
+        consumer._fetch_min_bytes = _FETCH_BYTES  # noqa: SLF001 - see above
         return consumer
 
     async def on_thread_stop(self) -> None:

@@ -8,7 +8,7 @@ def paced(commit_seconds, commits=100, commit_ms=50):
     pace = Pace(commit_ms)
     for number in range(commits):
         pace.looked(number - commits + 1.0)
-        pace.committed(commit_seconds, 10)
+        pace.committed(commit_seconds)
     return pace
 
 
@@ -39,20 +39,24 @@ def test_what_comes_to_an_idle_worker_waits_for_nothing_however_often_it_has_loo
     assert pace.pause(10.0) <= 0
 
 
-def test_the_first_commit_says_what_to_expect_and_one_slow_one_little():
+def test_the_first_commit_says_what_to_expect():
     assert paced(0.04, commits=1).interval == pytest.approx(0.12)
-    pace = paced(0.02)
-    pace.committed(0.1, 10)
-    assert 0.06 < pace.interval < 0.1
 
 
-def test_many_transitions_say_nothing_of_what_a_commit_takes():
+def test_commits_that_take_longer_than_others_say_how_much_they_hold():
     pace = paced(0.02)
     before = pace.interval
     pace.looked(5.0)
-    pace.committed(0.3, 4_000)
+    pace.committed(0.3)
     assert pace.interval == before
     assert pace.pause(5.0) == pytest.approx(before)
+
+
+def test_what_the_quickest_took_is_forgotten_in_time():
+    pace = paced(0.02)
+    for _ in range(20):
+        pace.committed(0.05)
+    assert pace.interval == pytest.approx(0.15)
 
 
 def test_what_is_not_committed_is_looked_after_at_least_so_often():
