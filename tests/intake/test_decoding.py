@@ -1,6 +1,6 @@
 import json
 
-from runs import run
+from fetched_runs import run
 from test_scanned import GOOD, INTAKE, Record, facts, numbered
 
 from stream_rfm.intake import decoding, kernels, records

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 import xxhash
-from runs import kernels
+from fetched_runs import kernels
 
 from stream_rfm.table.customers import digests_of
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import msgspec
 import pytest
 from events import DAY, START, UNIT
+from fetched_runs import run
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from runs import run
 
 from stream_rfm.intake import decoding
 from stream_rfm.intake import records as plain

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from runs import run
+from fetched_runs import run
 from test_scanned import Record
 
 from stream_rfm.intake.run import SIZE, Run, joined

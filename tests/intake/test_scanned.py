@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass, replace
 
 import pytest
+from fetched_runs import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from runs import run
 
 from stream_rfm.intake import kernels, records, scanned
 from stream_rfm.intake.document import Intake

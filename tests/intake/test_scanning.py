@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from runs import kernels, run
+from fetched_runs import kernels, run
 from test_scanned import GOOD, INTAKE, Record
 
 

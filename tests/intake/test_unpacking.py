@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 from aiokafka.errors import CorruptRecordException
-from runs import batch_of, fetched, kernels
+from fetched_runs import batch_of, fetched, kernels
 from test_run import SOME, facts
 
 from stream_rfm.intake.run import WIDTH, Run
