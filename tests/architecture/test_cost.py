@@ -21,14 +21,14 @@ def test_an_order_costs_no_more_than_before(figure, measured):
     kept = json.loads(cost.KEPT.read_text())
     before = kept[figure]
     assert measured[figure] <= before * (1 + TOLERANCE), (
-        f"{figure} of an order: {measured[figure]}, and {before} are kept in {cost.KEPT.name}. If that has to "
-        f"be, run python tests/architecture/cost.py --keep and say in the commit what is had for it."
+        f"{figure} of an order: {measured[figure]}, and {before} are kept in {cost.KEPT.name}. If that has "
+        f"to be, run python tests/architecture/cost.py --keep and say in the commit what is had for it."
     )
     # Later versions of Python do more in one instruction.
     least = before * (1 - TOLERANCE) if kept["python"] == cost.python() else 0
     assert measured[figure] >= least, (
-        f"{figure} of an order: only {measured[figure]}, and {before} are kept in {cost.KEPT.name}. Keep what "
-        f"was gained: run python tests/architecture/cost.py --keep."
+        f"{figure} of an order: only {measured[figure]}, and {before} are kept in {cost.KEPT.name}. Keep "
+        f"what was gained: run python tests/architecture/cost.py --keep."
     )
 
 
