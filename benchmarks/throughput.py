@@ -122,9 +122,12 @@ def measure_worker(
         while not samples or samples[-1][0] < events:
             if worker.poll() is not None:
                 raise SystemExit(f"the worker ended:\n{log.read_text()[-2000:]}")
+            asked = time.monotonic()
             seen = harness.metric(url, harness.EVENTS_SEEN)
             if seen and (not samples or seen > samples[-1][0]):
-                samples.append((seen, time.monotonic()))
+                # A busy worker takes its time to answer: the first count may be as old as the question, and
+                # the last one as young as the answer.
+                samples.append((seen, time.monotonic() if samples else asked))
                 used.append(harness.cpu_seconds(worker.pid))
             elif not seen:
                 nothing = seen, time.monotonic(), harness.cpu_seconds(worker.pid)
