@@ -30,7 +30,7 @@ _STAGES = {
     "_load_kernels (stream_rfm/worker.py": "start: loading what is compiled",
     "run_of (stream_rfm/stream/fetched.py": "intake: records to columns",
     "take_orders (stream_rfm/stream/writer.py": "intake: records to columns",
-    "_step_lanes (stream_rfm/stream/writer.py": "fold, score, transitions",
+    "work (stream_rfm/stream/turns.py": "fold, score, transitions",
     "work_of (stream_rfm/stream/gathering.py": "records of transitions, segments, changelog",
     "commit (stream_rfm/stream/transaction.py": "handing over to the producer",
     "collect (stream_rfm/serve/cache.py": "cache",
