@@ -47,10 +47,7 @@ class Waiting:
     @property
     def first(self) -> Read:
         """The piece that is next; it stays the same until it is dropped."""
-        if self._first is None:
-            runs, size, intake = self._next()
-            self._first = decode(joined(runs), intake), size
-        return self._first[0]
+        return self._decoded()[0]
 
     @property
     def is_much(self) -> bool:
@@ -76,16 +73,23 @@ class Waiting:
 
     def drop_first(self) -> None:
         """Let go of the piece that is next."""
-        self.records -= len(self.first.records)
-        if self._first is not None:
-            self.bytes -= self._first[1]
-            self._first = None
+        read, size = self._decoded()
+        self.records -= len(read.records)
+        self.bytes -= size
+        self._first = None
 
     def clear(self) -> None:
         """Let go of all."""
         self._runs.clear()
         self._first = None
         self.records = self.bytes = 0
+
+    def _decoded(self) -> tuple[Read, int]:
+        """The piece that is next, and its bytes."""
+        if self._first is None:
+            runs, size, intake = self._next()
+            self._first = decode(joined(runs), intake), size
+        return self._first
 
     def _next(self) -> tuple[list[Sequence[Any]], int, Intake]:
         """As many of the next runs as make a piece, their bytes, and what to read them with."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -62,21 +63,12 @@ def place(slots: Column, filled: Column, shape: Shape, hashes: Hashes, numbers: 
     Returns:
         Which found no room.
     """
-    stuck = np.zeros(len(hashes), bool)
-    waiting = np.arange(len(hashes))
-    while len(waiting):
+
+    def emptier(waiting: Ints) -> Ints:
         one, other = (_buckets(shape, half[waiting]) for half in (hashes & LOW, hashes >> HALF))
-        target = np.where(filled[other] < filled[one], other, one)
-        full = filled[target] >= WIDTH
-        stuck[waiting[full]] = True
-        waiting, target = waiting[~full], target[~full]
-        # One into each at a time, so that the next sees which one is emptier.
-        target, first = np.unique(target, return_index=True)
-        chosen = waiting[first]
-        slots[target, filled[target]] = _marks(shape, target, hashes[chosen], numbers[chosen])
-        filled[target] += 1
-        waiting = np.delete(waiting, first)
-    return stuck
+        return np.where(filled[other] < filled[one], other, one)
+
+    return _put(slots, filled, shape, hashes, numbers, emptier)
 
 
 def spread(slots: Column, filled: Column, shape: Shape, half: Hashes, hashes: Hashes, numbers: Ints) -> Bools:
@@ -85,19 +77,11 @@ def spread(slots: Column, filled: Column, shape: Shape, half: Hashes, hashes: Ha
     Returns:
         Which found no room.
     """
-    stuck = np.zeros(len(hashes), bool)
-    waiting = np.arange(len(hashes))
-    while len(waiting):
-        target = ((half[waiting] * np.uint64(shape.then_buckets)) >> HALF).astype(np.int64)
-        full = filled[target] >= WIDTH
-        stuck[waiting[full]] = True
-        waiting, target = waiting[~full], target[~full]
-        target, first = np.unique(target, return_index=True)
-        chosen = waiting[first]
-        slots[target, filled[target]] = _marks(shape, target, hashes[chosen], numbers[chosen])
-        filled[target] += 1
-        waiting = np.delete(waiting, first)
-    return stuck
+
+    def wanted(waiting: Ints) -> Ints:
+        return ((half[waiting] * np.uint64(shape.then_buckets)) >> HALF).astype(np.int64)
+
+    return _put(slots, filled, shape, hashes, numbers, wanted)
 
 
 def remove(slots: Column, filled: Column, shape: Shape, hashes: Hashes, numbers: Ints) -> int:
@@ -122,6 +106,31 @@ def remove(slots: Column, filled: Column, shape: Shape, hashes: Hashes, numbers:
             filled[bucket] -= 1
             count += len(bucket)
     return count
+
+
+def _put(
+    slots: Column,
+    filled: Column,
+    shape: Shape,
+    hashes: Hashes,
+    numbers: Ints,
+    bucket_of: Callable[[Ints], Ints],
+) -> Bools:
+    """Put numbers into the buckets that those still waiting have now; gives which found no room."""
+    stuck = np.zeros(len(hashes), bool)
+    waiting = np.arange(len(hashes))
+    while len(waiting):
+        target = bucket_of(waiting)
+        full = filled[target] >= WIDTH
+        stuck[waiting[full]] = True
+        waiting, target = waiting[~full], target[~full]
+        # One into each at a time, so that the next sees which one is emptier.
+        target, first = np.unique(target, return_index=True)
+        chosen = waiting[first]
+        slots[target, filled[target]] = _marks(shape, target, hashes[chosen], numbers[chosen])
+        filled[target] += 1
+        waiting = np.delete(waiting, first)
+    return stuck
 
 
 def _buckets(shape: Shape, half: Hashes) -> Ints:

@@ -10,6 +10,7 @@ from events import DAY, START, UNIT
 from fetched_runs import run
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from test_scanned import GOOD
 
 from stream_rfm.intake import decoding
 from stream_rfm.intake import records as plain
@@ -32,14 +33,6 @@ def _each_way(request):
 
 
 MESSAGEPACK = [("content-type", b"application/msgpack")]
-GOOD = {
-    "type": "order",
-    "customer_id": "c-1",
-    "order_id": "o-1",
-    "amount": "12.34",
-    "currency": "EUR",
-    "ts": "2026-01-02T03:04:05Z",
-}
 
 
 @dataclass
