@@ -88,6 +88,17 @@ def _candidates(
     return count
 
 
+@njit(**INLINE)
+def _put(slots: Column, filled: Column, shape: _Layout, bucket: Any, hash_: Any, number: Any) -> bool:
+    """Put a number into a bucket; whether there was room."""
+    taken = filled[bucket]
+    if taken >= WIDTH:
+        return False
+    slots[bucket, taken] = _mark(shape, bucket, hash_, number)
+    filled[bucket] = taken + 1
+    return True
+
+
 @njit(types.void(_SLOTS, _FILLED, _SHAPE, _HASHES, _NUMBERS, _FOUND), **OPTIONS)
 def _place(
     slots: Column, filled: Column, shape: _Layout, hashes: Hashes, numbers: Ints, stuck: Bools
@@ -97,12 +108,7 @@ def _place(
         other = _bucket(shape, hashes[i] >> _HALF)
         if filled[other] < filled[bucket]:
             bucket = other
-        taken = filled[bucket]
-        if taken >= WIDTH:
-            stuck[i] = True
-        else:
-            slots[bucket, taken] = _mark(shape, bucket, hashes[i], numbers[i])
-            filled[bucket] = taken + 1
+        stuck[i] = not _put(slots, filled, shape, bucket, hashes[i], numbers[i])
 
 
 @njit(types.void(_SLOTS, _FILLED, _SHAPE, _HASHES, _HASHES, _NUMBERS, _FOUND), **OPTIONS)
@@ -111,12 +117,7 @@ def _spread(
 ) -> None:
     for i in range(len(hashes)):
         bucket = np.int64((half[i] * np.uint64(shape[3])) >> _HALF)
-        taken = filled[bucket]
-        if taken >= WIDTH:
-            stuck[i] = True
-        else:
-            slots[bucket, taken] = _mark(shape, bucket, hashes[i], numbers[i])
-            filled[bucket] = taken + 1
+        stuck[i] = not _put(slots, filled, shape, bucket, hashes[i], numbers[i])
 
 
 @njit(types.int64(_SLOTS, _FILLED, _SHAPE, _HASHES, _NUMBERS), **OPTIONS)
