@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from stream_rfm.model.arrays import Column, Hashes, Ints
 from stream_rfm.table.texts import Texts
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -51,6 +53,18 @@ class Batch:
             return [column[i] for i in places] if isinstance(column, list) else column[where]
 
         return Batch(*[chosen(getattr(self, name)) for name in _NAMES])
+
+    def ids_at(self, places: Ints) -> list[bytes]:
+        """The customers of the events at some places."""
+        return _at(self.ids, places)
+
+    def order_ids_at(self, places: Ints) -> list[str | None]:
+        """The ids of the orders that the events at some places are or name."""
+        return _at(self.order_ids, places)
+
+
+def _at(texts: list[T] | Texts[T], places: Ints) -> list[T]:
+    return [texts[i] for i in places.tolist()] if isinstance(texts, list) else texts.at(places)
 
 
 _NAMES = tuple(field.name for field in fields(Batch))

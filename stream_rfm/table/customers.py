@@ -17,8 +17,8 @@ NEVER = -1
 #: In no segment yet.
 NO_SEGMENT = 0xFFFF
 
-# A row is 96 bytes, two cache lines, one beside the other: an event touches nearly all of it.
-_ROW = np.dtype(
+#: A row is 96 bytes, two cache lines, one beside the other: an event touches nearly all of it.
+ROW = np.dtype(
     [
         # Who: 128 bits of hash, and where the id stands among the ids.
         ("digest_low", np.uint64),
@@ -44,7 +44,7 @@ _ROW = np.dtype(
     ],
     align=True,
 )
-_COLUMNS = _ROW.names or ()
+_COLUMNS = ROW.names or ()
 
 # How many rows are made findable at a time.
 _SLICE = 1 << 16
@@ -85,7 +85,7 @@ class Customers:
         #: Where revisions of new customers begin: behind those of all that were erased, so that whoever has
         #: an erased customer's last revision sees that the next of that name is newer.
         self.revisions_from = 0
-        self._rows = Growing(_ROW, max(256, expected), scattered=True)
+        self._rows = Growing(ROW, max(256, expected), scattered=True)
         self._look()
         self._ids = Growing(np.uint8, 16 * max(256, expected))
         self._ids_end = 0
@@ -94,7 +94,7 @@ class Customers:
     @property
     def nbytes(self) -> int:
         """Bytes of memory held."""
-        return self.count * _ROW.itemsize + self._ids_end + self._index.nbytes
+        return self.count * ROW.itemsize + self._ids_end + self._index.nbytes
 
     def hashed(self, numbers: Ints) -> tuple[Hashes, Bools]:
         """The hashes that rows are found by, and whether each is somebody's."""
@@ -192,7 +192,7 @@ class Customers:
         length = int(self.id_length[row])
         self.revisions_from = max(self.revisions_from, int(self.revision[row]) + 1)
         self._ids.values[start : start + length] = 0
-        self._rows.values[row] = np.zeros((), _ROW)
+        self._rows.values[row] = np.zeros((), ROW)
         self.segment[row] = NO_SEGMENT
         self.last[row] = self.last_forgotten[row] = NEVER
 
@@ -221,6 +221,11 @@ class Customers:
         self.id_length[rows] = lengths
         self.digest_low[rows] = digests[:, 0]
         self.digest_high[rows] = digests[:, 1]
+
+    @property
+    def rows(self) -> Column:
+        """All columns side by side, a row each, of which the first ``count`` are in use."""
+        return self._rows.values
 
     def _grow(self, count: int) -> None:
         if count > len(self._rows.values):

@@ -9,7 +9,8 @@ import numpy as np
 from stream_rfm.model import scoring
 from stream_rfm.model.arrays import Column, Ints
 from stream_rfm.model.grid import LAPSED, PROSPECT, UNSCORED
-from stream_rfm.model.rules import Rules
+from stream_rfm.model.quantiles import CutPoints
+from stream_rfm.model.rules import DIMENSIONS, Rules
 from stream_rfm.model.version import Version
 from stream_rfm.table.customers import NEVER
 
@@ -24,6 +25,11 @@ class Scores:
     segment: Column
 
 
+#: Cut points, a line a dimension; the segment of each code; and levels, whether there are cut points, the
+#: segments of those without scores, and how many cut points each dimension has.
+Facts = tuple[Ints, Column, tuple[int, ...]]
+
+
 class Evaluator:
     """Scores customers by the rules and one version at a time."""
 
@@ -32,6 +38,13 @@ class Evaluator:
         self._segments = np.array(rules.grid.segment_of_code(), np.uint16)
         names = rules.grid.names
         self._lapsed, self._prospect, self._unscored = map(names.index, (LAPSED, PROSPECT, UNSCORED))
+        self._facts: tuple[Version | None, Facts] = (None, self._facts_of(None))
+
+    def facts(self, version: Version) -> Facts:
+        """What customers are scored by, for :mod:`~stream_rfm.table.settling_compiled`."""
+        if self._facts[0] is not version:
+            self._facts = (version, self._facts_of(version.cuts))
+        return self._facts[1]
 
     def score(
         self, last: Ints, frequency: Column, monetary: Ints, as_of: Ints | int, version: Version
@@ -58,3 +71,11 @@ class Evaluator:
         code = scoring.code_index(r, f, m, self._levels)
         segment = np.where(buyers, self._segments[code], segment)
         return Scores(r * buyers, f * buyers, m * buyers, segment)
+
+    def _facts_of(self, cuts: tuple[CutPoints, ...] | None) -> Facts:
+        each = [of.thresholds for of in cuts or ()] or [()] * len(DIMENSIONS)
+        lines = np.zeros((len(each), max(1, *map(len, each))), np.int64)
+        for line, thresholds in zip(lines, each, strict=True):
+            line[: len(thresholds)] = thresholds
+        others = (self._unscored, self._lapsed, self._prospect)
+        return lines, self._segments, (self._levels, int(cuts is not None), *others, *map(len, each))

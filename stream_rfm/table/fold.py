@@ -14,16 +14,20 @@ from stream_rfm.model.order import Kind, Reason
 from stream_rfm.model.profile import FOR_EVER
 from stream_rfm.model.transition import Cause
 from stream_rfm.model.version import Version
+from stream_rfm.table import settling
 from stream_rfm.table.admission import Admission, Orders, admit
 from stream_rfm.table.batch import Batch
 from stream_rfm.table.customers import NEVER, NO_SEGMENT
-from stream_rfm.table.entries import INSIDE, SUPERSEDED
+from stream_rfm.table.entries import SUPERSEDED
 from stream_rfm.table.groups import Groups, stable_order
 from stream_rfm.table.judgement import Settled, judge
 from stream_rfm.table.moves import CAUSE
+from stream_rfm.table.remembering import remember
 from stream_rfm.table.store import Changes, Store
 from stream_rfm.table.take_back import NOTHING_LEFT, Left, cancel, erase
 
+_REFUND = int(Kind.REFUND)
+_NONE = np.empty(0, np.int64)
 _CAUSE_OF_KIND = np.zeros(len(Kind), np.uint8)
 _CAUSE_OF_KIND[Kind.ORDER] = _CAUSE_OF_KIND[Kind.ENQUIRY] = CAUSE[Cause.ORDER]
 _CAUSE_OF_KIND[Kind.REFUND] = CAUSE[Cause.REFUND]
@@ -90,7 +94,7 @@ class _Fold:
         if len(unknown):
             digests = digest[unknown]
             _, first, which = np.unique(digests, axis=0, return_index=True, return_inverse=True)
-            ids = [self.batch.ids[i] for i in where[unknown[first]].tolist()]
+            ids = self.batch.ids_at(where[unknown[first]])
             added = self.store.customers.add(digests[first], ids)
             rows[unknown] = added[which.ravel()]
             self.store.touch(added)
@@ -138,26 +142,51 @@ class _Fold:
         Returns:
             Places of events that keep the others from being counted together; then none was counted.
         """
-        kind, rows = self.batch.kind[where], self.rows[where]
-        orders = np.flatnonzero((kind == Kind.ORDER) | (kind == Kind.REFUND))
-        admission = self._admit(where[orders])
-        odd = np.concatenate([where[orders[admission.again]], self._too_large(where)])
+        kind = self.batch.kind[where]
+        is_order = kind <= _REFUND
+        orders = where[is_order]
+        admission = self._admit(orders)
+        odd = np.concatenate([orders[admission.again], self._too_large(where)])
         if len(odd):
             return odd
         self._tally(admission)
         admitted = np.ones(len(where), bool)
-        admitted[orders] = admission.counts
+        admitted[is_order] = admission.counts
+        if len(admission.superseded):
+            self.store.entries.flags[admission.superseded] |= SUPERSEDED
+        if self._is_plain(where):
+            self._in_turn(where[admitted])
+            return odd
         # An enquiry says that somebody exists; it is news only where nothing else was known before.
-        asks = kind == Kind.ENQUIRY
+        asks, rows = ~is_order, self.rows[where]
         admitted[asks] = self.store.customers.segment[rows[asks]] == NO_SEGMENT
         by_row = np.flatnonzero(admitted)[stable_order(rows[admitted])]
         first = Groups(rows[by_row]).first
         by_row = by_row[first | (kind[by_row] != Kind.ENQUIRY)]
         if len(by_row):
-            if len(admission.superseded):
-                self.store.entries.flags[admission.superseded] |= SUPERSEDED
             self._score(where[by_row])
-        return np.empty(0, np.int64)
+        return odd
+
+    def _is_plain(self, where: Ints) -> bool:
+        """Whether events can be counted in turn: as long as nothing leaves the window of their customers."""
+        store, window = self.store, self.store.rules.window
+        if store.former is not None or not settling.is_compiled():
+            return False
+        if window is None:
+            return True
+        first, last = int(self.as_of[where[0]]), int(self.as_of[where[-1]])
+        if first < last and int(self.batch.at[where].min()) <= last - window:
+            # One of the events themselves may leave before another one is scored.
+            return False
+        positions = store.entries.leaving(last - window)
+        return not (len(positions) and np.isin(store.entries.row[positions], self.rows[where]).any())
+
+    def _in_turn(self, where: Ints) -> None:
+        """Put admitted events into the entries and the columns, one after the other."""
+        inside = remember(self.store, self.batch, self.rows, where, self.as_of, self.since)
+        self.changes.add(
+            settling.settle(self.store, self.version, self.batch, self.rows, self.as_of, where, inside)
+        )
 
     def _admit(self, where: Ints) -> Admission:
         b = self.batch
@@ -178,6 +207,8 @@ class _Fold:
 
     def _too_large(self, where: Ints) -> Ints:
         """Places of events of customers whose money might leave 64 bits."""
+        if settling.is_compiled() and settling.fits(self.store, self.batch, self.rows, where):
+            return _NONE
         c, rows = self.store.customers, self.rows[where]
         largest = np.maximum(np.abs(c.monetary[rows]), np.abs(c.lifetime_monetary[rows])).astype(np.float64)
         together = self.batch.amount[where].astype(np.float64).sum()
@@ -191,7 +222,9 @@ class _Fold:
         groups = Groups(rows)
         c.lifetime_orders[groups.rows] += groups.sum(is_order)
         c.lifetime_monetary[groups.rows] += groups.sum(signed)
-        inside = self._remember(where, signed)
+        in_order = stable_order(where)
+        inside = np.empty(len(where), bool)
+        inside[in_order] = remember(self.store, b, self.rows, where[in_order], self.as_of, self.since)
         self._settle(
             where,
             groups,
@@ -238,41 +271,6 @@ class _Fold:
         late = self.batch.at[where] < self.as_of[where] - self.store.rules.backfill
         self.changes.tallies["late"] += int(late.sum())
         return np.where(late, CAUSE[Cause.BACKFILL], _CAUSE_OF_KIND[self.batch.kind[where]]).astype(np.uint8)
-
-    def _remember(self, where: Ints, signed: Ints) -> Bools:
-        """Append entries for purchases and refunds.
-
-        Returns:
-            For each event whether it counts inside the window.
-        """
-        b, rules, rows = self.batch, self.store.rules, self.rows[where]
-        kind, at = b.kind[where], b.at[where]
-        entry = (kind == Kind.ORDER) | (kind == Kind.REFUND)
-        inside: Bools = entry.copy()
-        if rules.window is not None:
-            inside &= at > np.maximum(self.as_of[where] - rules.window, self.store.forgotten)
-        # Of all time too: an entry would take a name on reading back that it does not take here.
-        forgotten = entry & (at <= self.since[where])
-        entry &= ~forgotten
-        if forgotten.any():
-            old = np.flatnonzero(forgotten & (kind == Kind.ORDER))
-            np.maximum.at(self.store.customers.last_forgotten, rows[old], at[old])
-            self.store.touch(rows[forgotten])
-        # In the order of the topic, so that of two entries the later one has the higher number.
-        order = np.flatnonzero(entry)[stable_order(where[entry])]
-        chosen = where[order]
-        positions = self.store.entries.append(
-            at[order],
-            signed[order],
-            b.key[chosen],
-            rows[order],
-            kind[order],
-            np.where(inside[order], INSIDE, 0).astype(np.uint8),
-        )
-        own_id = np.flatnonzero((kind[order] == Kind.REFUND) & (b.key[chosen] != b.order[chosen]))
-        if len(own_id):
-            self.store.note_refunds(positions[own_id], b.order[chosen[own_id]])
-        return inside
 
     def _leaving(self, where: Ints, groups: Groups) -> Left:
         """What leaves the window of these customers before each of their events is scored."""

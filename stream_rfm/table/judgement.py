@@ -72,8 +72,8 @@ def judge(store: Store, version: Version, settled: Settled, batch: Batch) -> Cha
         revision = groups.running_sum(changed.astype(np.int64), customers.revision[rows].astype(np.int64))
         changes.moves.append(
             Moves(
-                ids=[batch.ids[i] for i in places.tolist()],
-                order_ids=[batch.order_ids[i] for i in places.tolist()],
+                ids=batch.ids_at(places),
+                order_ids=batch.order_ids_at(places),
                 sequence=sequence[where],
                 cause=_causes(store, version, settled, before, after, where),
                 before=before.take(where),

@@ -45,6 +45,14 @@ class Texts(Sequence[T]):
         # Who reads texts that may be missing has a T that None is one of.
         return None if size < 0 else self._read(self._data[start : start + size].tobytes())  # type: ignore[return-value]
 
+    def at(self, places: Ints) -> list[T]:
+        """Those at some places: a call for all of them takes a tenth of one for each."""
+        data, read = self._data.data, self._read
+        return [
+            None if size < 0 else read(bytes(data[start : start + size]))  # type: ignore[misc]  # see above
+            for start, size in zip(self._start[places].tolist(), self._size[places].tolist(), strict=True)
+        ]
+
     def joined(self, others: Sequence[bytes | None]) -> Texts[T]:
         """These and others, given by their bytes, behind them."""
         sizes = np.array([-1 if other is None else len(other) for other in others], np.int64)

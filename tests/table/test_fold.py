@@ -37,6 +37,8 @@ from stream_rfm.model import money
 from stream_rfm.model.order import Kind, Reason
 from stream_rfm.model.rules import Rules
 
+pytestmark = pytest.mark.usefixtures("counting")
+
 RULES = Rules(GRID, window=30 * DAY, dedupe=7 * DAY)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from events import DAY, UNIT, erase, order
 from scorer import GRID, Scorer
 
@@ -9,6 +10,8 @@ from stream_rfm.model.grid import load
 from stream_rfm.model.rules import Rules
 from stream_rfm.table.customers import NO_SEGMENT
 from stream_rfm.table.former import Former
+
+pytestmark = pytest.mark.usefixtures("counting")
 
 SHORT, LONG = Rules(GRID, window=5 * DAY), Rules(load("classic-5"), window=None)
 

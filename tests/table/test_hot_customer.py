@@ -10,6 +10,8 @@ from stream_rfm.table import fold
 from stream_rfm.table.clock import Clock
 from stream_rfm.table.partition import Partition
 
+pytestmark = pytest.mark.usefixtures("counting")
+
 RULES, CLOCK = Rules(GRID, window=365 * DAY, dedupe=7 * DAY), Clock("wall", HOUR)
 BATCH = 4000
 

@@ -11,6 +11,8 @@ from stream_rfm.model.rules import Rules
 from stream_rfm.table import leaving
 from stream_rfm.table.leaving import Leaving
 
+pytestmark = pytest.mark.usefixtures("counting")
+
 RULES = Rules(GRID, window=30 * DAY)
 
 

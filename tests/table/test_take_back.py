@@ -11,6 +11,8 @@ from stream_rfm.model.rules import Rules
 from stream_rfm.table.entries import CANCELLED, FOUND_ORDER, NOBODY
 from stream_rfm.table.take_back import last_purchase
 
+pytestmark = pytest.mark.usefixtures("counting")
+
 RULES = Rules(GRID, window=30 * DAY, dedupe=7 * DAY)
 
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from events import DAY, START, UNIT, cancel, erase, order, refund
 from scorer import GRID, Scorer
 
 from stream_rfm.model.rules import Rules
 from stream_rfm.table import window
+
+pytestmark = pytest.mark.usefixtures("counting")
 
 
 def counted() -> Scorer:
