@@ -59,18 +59,17 @@ def admit(entries: Entries, orders: Orders, dedupe: int, *, any_cancels: bool) -
         any_cancels: whether any cancel is remembered at all.
     """
     none = np.zeros(len(orders.at), bool)
-    duplicate, void, again = none, none.copy(), none.copy()
-    known = np.full(len(orders.at), -1, np.int64)
-    for kind in (Kind.ORDER, Kind.REFUND):
-        where = np.flatnonzero(orders.kind == kind)
-        if len(where):
-            known[where] = entries.find(orders.key[where], orders.row[where], kind, orders.since[where])
+    named = mixed(orders.key, orders.row, orders.kind)
+    known = entries.find_named(named, orders.key, orders.row, orders.kind, orders.since)
     seen = np.flatnonzero(known >= 0)
+    if not (any_cancels or len(seen) or _any_twice(named)):
+        return Admission(~none, none, none, none, superseded=seen)
+    duplicate, void, again = none, none.copy(), none.copy()
     near = np.abs(orders.at[seen] - entries.at[known[seen]]) <= dedupe
     duplicate[seen[near]] = True
     if any_cancels:
         void = _void(entries, orders, dedupe) & ~duplicate
-    repeated, same = _repeated(orders, dedupe, ~(duplicate | void))
+    repeated, same = _repeated(orders, named, dedupe, ~(duplicate | void))
     duplicate = duplicate | same
     again = repeated & ~same
     if void.any():
@@ -80,7 +79,7 @@ def admit(entries: Entries, orders: Orders, dedupe: int, *, any_cancels: bool) -
     # What is too old to be remembered leaves the id to the one that it names.
     renamed = seen[counts[seen] & (orders.at[seen] > orders.since[seen])]
     if len(renamed):
-        again |= duplicate & _named_like(orders, renamed)
+        again |= duplicate & np.isin(named, named[renamed])
         duplicate &= ~again
     return Admission(counts, duplicate, void, again, superseded=known[renamed])
 
@@ -104,22 +103,19 @@ def _ordered_anew(orders: Orders, void: Bools, counts: Bools) -> Bools:
     return anew
 
 
-def _named_like(orders: Orders, some: Ints) -> Bools:
-    """Which events have the id of one of some."""
-    hashes = mixed(orders.key, orders.row, orders.kind)
-    named: Bools = np.isin(hashes, hashes[some])
-    return named
+def _any_twice(hashes: Hashes) -> bool:
+    """Whether any stands there twice: to sort values is much quicker than to sort their places."""
+    ascending = np.sort(hashes)
+    return bool((ascending[1:] == ascending[:-1]).any())
 
 
-def _repeated(orders: Orders, dedupe: int, candidates: Bools) -> tuple[Bools, Bools]:
+def _repeated(orders: Orders, named: Hashes, dedupe: int, candidates: Bools) -> tuple[Bools, Bools]:
     """Which candidates have an id that an earlier candidate has, and which of those are the same event."""
     repeated = np.zeros(len(candidates), bool)
     same = repeated.copy()
     where = np.flatnonzero(candidates)
-    hashes = mixed(orders.key[where], orders.row[where], orders.kind[where])
-    # Mostly there is none twice, which sorting the values shows much quicker than sorting their places.
-    ascending = np.sort(hashes)
-    if (ascending[1:] == ascending[:-1]).any():
+    hashes = named[where]
+    if _any_twice(hashes):
         _, first, which = np.unique(hashes, return_index=True, return_inverse=True)
         late = np.flatnonzero(first[which] != np.arange(len(hashes)))
         repeated[where[late]] = True

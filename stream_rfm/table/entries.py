@@ -55,15 +55,19 @@ class Entries(EntryColumns):
         self._index.add(mixed(key, row, kind), self.first + positions[findable])
         return positions
 
-    def find(self, key: Hashes, row: Column, kind: int, since: Ints) -> Ints:
+    def find(self, key: Hashes, row: Column, kind: Column | int, since: Ints) -> Ints:
         """The position of the latest entry of a row with this id and kind, or −1, for each question.
 
         Args:
             key: hashes of the ids.
             row: the customers' rows.
-            kind: of the entries.
+            kind: of the entries, one for all or one each.
             since: instants; what happened until then is forgotten, whether it still is here or not.
         """
+        return self.find_named(mixed(key, row, kind), key, row, kind, since)
+
+    def find_named(self, named: Hashes, key: Hashes, row: Column, kind: Column | int, since: Ints) -> Ints:
+        """The same where it is known what each id, row and kind are mixed into."""
 
         def same(numbers: Ints, asked: Ints) -> Bools:
             positions = numbers - self.first
@@ -73,12 +77,12 @@ class Entries(EntryColumns):
                 known
                 & (self.key[at] == key[asked])
                 & (self.row[at] == row[asked])
-                & (self.kind[at] == kind)
+                & (self.kind[at] == (kind[asked] if isinstance(kind, np.ndarray) else kind))
                 & ((self.flags[at] & SUPERSEDED) == 0)
                 & (self.at[at] > since[asked])
             )
 
-        numbers = self._index.find(mixed(key, row, kind), same)
+        numbers = self._index.find(named, same)
         return np.where(numbers < 0, -1, numbers - self.first)
 
     def hashed(self, numbers: Ints) -> tuple[Hashes, Bools]:

@@ -19,14 +19,14 @@ from stream_rfm.table.admission import Admission, Orders, admit
 from stream_rfm.table.batch import Batch
 from stream_rfm.table.customers import NEVER, NO_SEGMENT
 from stream_rfm.table.entries import SUPERSEDED
-from stream_rfm.table.groups import Groups, stable_order
+from stream_rfm.table.groups import Groups, pairs_once, stable_order
 from stream_rfm.table.judgement import Settled, judge
 from stream_rfm.table.moves import CAUSE
 from stream_rfm.table.remembering import remember
 from stream_rfm.table.store import Changes, Store
 from stream_rfm.table.take_back import NOTHING_LEFT, Left, cancel, erase
 
-_REFUND = int(Kind.REFUND)
+_REFUND, _CANCEL, _ERASE = int(Kind.REFUND), int(Kind.CANCEL), int(Kind.ERASE)
 _NONE = np.empty(0, np.int64)
 _CAUSE_OF_KIND = np.zeros(len(Kind), np.uint8)
 _CAUSE_OF_KIND[Kind.ORDER] = _CAUSE_OF_KIND[Kind.ENQUIRY] = CAUSE[Cause.ORDER]
@@ -72,9 +72,11 @@ class _Fold:
 
     def _stretches(self, places: Ints) -> list[Ints]:
         """Places in their order: each cancel or erase alone, and together what comes between two."""
+        if not len(places):
+            return []
         back = np.isin(self.batch.kind[places], (Kind.CANCEL, Kind.ERASE))
         begins = np.flatnonzero(back[1:] | back[:-1]) + 1
-        return np.split(places, begins) if len(places) else []
+        return np.split(places, begins)
 
     def _count_in_order(self, stretch: Ints) -> None:
         """Count a stretch: a customer with thousands of orders and a few cancels takes hardly longer."""
@@ -90,22 +92,23 @@ class _Fold:
         """The rows of some events' customers; strangers get one, unless all that comes is an erase."""
         digest = self.batch.digest[where]
         rows = self.store.customers.find(digest)
-        unknown = np.flatnonzero((rows < 0) & (self.batch.kind[where] != Kind.ERASE))
+        unknown = np.flatnonzero((rows < 0) & (self.batch.kind[where] != _ERASE))
         if len(unknown):
             digests = digest[unknown]
-            _, first, which = np.unique(digests, axis=0, return_index=True, return_inverse=True)
+            first, which = pairs_once(digests)
             ids = self.batch.ids_at(where[unknown[first]])
             added = self.store.customers.add(digests[first], ids)
-            rows[unknown] = added[which.ravel()]
+            rows[unknown] = added[which]
             self.store.touch(added)
             still = np.flatnonzero(rows < 0)
-            rows[still] = self.store.customers.find(digest[still])
+            if len(still):
+                rows[still] = self.store.customers.find(digest[still])
         return rows
 
     def _takes_back(self) -> Bools:
         """The events of customers that have a cancel or an erase among them, and of strangers erased."""
         kinds = self.batch.kind
-        back = (kinds == Kind.CANCEL) | (kinds == Kind.ERASE)
+        back = (kinds == _CANCEL) | (kinds == _ERASE)
         return np.isin(self.rows, self.rows[back]) | back if back.any() else back
 
     def _one(self, place: int) -> None:

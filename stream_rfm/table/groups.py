@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stream_rfm.model.arrays import Bools, Column, Ints
+from stream_rfm.model.arrays import Bools, Column, Hashes, Ints
 
 
 def stable_order(values: Ints) -> Ints:
@@ -25,6 +25,15 @@ def distinct(values: Ints) -> Ints:
     first = np.ones(len(ascending), bool)
     first[1:] = ascending[1:] != ascending[:-1]
     return ascending[first]
+
+
+def pairs_once(pairs: Hashes) -> tuple[Ints, Ints]:
+    """Of pairs, a row each: where each different one stands first, and which of those every row is."""
+    _, first, which = np.unique(pairs[:, 0], return_index=True, return_inverse=True)
+    if not np.array_equal(pairs[first][which], pairs):
+        # Two with one half in common, which with hashes happens on purpose only.
+        _, first, which = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
+    return first, which.ravel()
 
 
 class Groups:

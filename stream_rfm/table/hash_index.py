@@ -29,6 +29,8 @@ from stream_rfm.table.slots import WIDTH, Shape
 _FULL, _FEWEST = 0.86, 16
 # A pass makes the table larger by a quarter at least, and is over once an eighth has been added.
 _GROWTH, _PACE = 1.25, 8
+# To move one bucket takes a tenth of a millisecond, and so many take hardly twice that.
+_WORTH = 64
 # Up to half a megabyte it doubles, so that each number is moved once and not four times.
 _SMALL = 1 << 13
 # Beyond so many that are beside, those are looked for that need not be there any more.
@@ -88,6 +90,8 @@ class HashIndex:
         self._slots = Growing(np.uint32, buckets * WIDTH, scattered=True)
         self._filled = Growing(np.uint8, buckets)
         self._used = 0
+        # How many slots are still to be moved for what was added.
+        self._owed = 0
         # Ascending hashes that found no room, and their numbers.
         self._beside: tuple[Hashes, Ints] = (np.empty(0, np.uint64), np.empty(0, np.int64))
         self._maybe_beside = np.zeros(0, bool)
@@ -111,8 +115,9 @@ class HashIndex:
         """
         found = np.full(len(hashes), -1, np.int64)
         asked, numbers = self._way.candidates(self._lines(), self._shape, self.first, hashes)
-        hit = same(numbers, asked)
-        found[asked[hit]] = numbers[hit]
+        if len(asked):
+            hit = same(numbers, asked)
+            found[asked[hit]] = numbers[hit]
         if len(self._beside[0]):
             self._find_beside(hashes, same, found)
         return found
@@ -151,7 +156,11 @@ class HashIndex:
                 self._filled.reserve(buckets)
             # Few into a large table: a part of it, so that nobody waits long. Many at once: all of it.
             urgent = more > self._used or not self._fits(more, span)
-            self._move(now.buckets if urgent else -(-more * _PACE // WIDTH))
+            self._owed += more * _PACE
+            if not urgent and self._owed < _WORTH * WIDTH:
+                return
+            self._move(now.buckets if urgent else self._owed // WIDTH)
+            self._owed = 0
             if not urgent:
                 return
 
@@ -213,6 +222,8 @@ class HashIndex:
         known, numbers = self._beside
         # Mostly it is none of them, which a few bits tell.
         asked = np.flatnonzero(self._maybe_beside[hashes & _MAYBE] & (found < 0))
+        if not len(asked):
+            return
         at, end = (np.searchsorted(known, hashes[asked], side) for side in ("left", "right"))
         while len(asked):
             left = at < end
@@ -229,14 +240,7 @@ def _size(count: int, span: int) -> tuple[int, int]:
     return buckets, min(max(_LEAST_BITS, (2 * max(count, span)).bit_length()), _MOST_BITS)
 
 
-def mixed(key: Hashes, row: Ints, kind: Ints | int) -> Hashes:
+def mixed(key: Hashes, row: Column, kind: Column | int) -> Hashes:
     """One hash of three numbers: Steele, Lea and Flood's SplitMix64 finaliser over their sum."""
-    with np.errstate(over="ignore"):
-        salt = row.astype(np.uint64) * np.uint64(0x9E37_79B9_7F4A_7C15)
-        salt += np.asarray(kind, np.uint64) * np.uint64(0xD1B5_4A32_D192_ED03)
-        value = key + salt
-        value ^= value >> np.uint64(30)
-        value *= np.uint64(0xBF58_476D_1CE4_E5B9)
-        value ^= value >> np.uint64(27)
-        value *= np.uint64(0x94D0_49BB_1331_11EB)
-        return value ^ (value >> np.uint64(31))
+    hashes: Hashes = _Fastest.way.mixed(key, row, kind)
+    return hashes

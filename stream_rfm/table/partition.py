@@ -29,6 +29,7 @@ from stream_rfm.table.store import Changes, Store
 
 #: Before any version: nobody is scored.
 UNSCORED = Version(0, 0)
+_HEARTBEAT = int(Kind.HEARTBEAT)
 
 
 class Partition:
@@ -219,7 +220,7 @@ class Partition:
         return reporting.boundaries(self.store, self.version, self._closed)
 
     def _fold(self, batch: Batch, as_of: Ints) -> Changes:
-        real = np.flatnonzero(batch.kind != Kind.HEARTBEAT)
+        real = np.flatnonzero(batch.kind != _HEARTBEAT)
         if not len(real):
             return Changes()
         if len(real) < len(batch):

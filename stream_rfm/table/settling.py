@@ -1,7 +1,8 @@
-"""Events counted and scored one after the other, where that is compiled; in columns, :mod:`.judgement` does it.
+"""Events counted and scored one after the other, where that is compiled; else it is done in columns.
 
-Both say the same. In columns each step is a call of numpy, and a hundred of them take a millisecond however few
-events there are: so little gathers in many partitions within fifty milliseconds that this was most of it.
+Both say the same. In columns, as :mod:`stream_rfm.table.judgement` does it, each step is a call of numpy, and
+a hundred of them take a millisecond however few events there are. So few of each partition gather within fifty
+milliseconds that this was most of what an order took.
 """
 
 from __future__ import annotations
@@ -73,22 +74,9 @@ def settle(
     moves, news = np.empty((way.LINES, count), np.int64), np.empty(count, np.int64)
     counts = np.empty(3, np.int64)
     cuts, segments, facts = store.evaluator.facts(version)
-    way.settle(
-        store.customers.rows,
-        rows,
-        batch.kind,
-        batch.at,
-        batch.amount,
-        as_of,
-        where,
-        inside,
-        cuts,
-        segments,
-        np.array([*facts, store.rules.backfill, version.number]),
-        moves,
-        news,
-        counts,
-    )
+    by = (cuts, segments, np.array([*facts, store.rules.backfill, version.number]))
+    events = (batch.kind, batch.at, batch.amount, as_of, rows)
+    way.settle(store.customers.rows, events, where, inside, by, (moves, news, counts))
     moved, changed, late = counts.tolist()
     changes = Changes()
     changes.tallies["late"] += late

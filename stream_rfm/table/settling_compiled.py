@@ -27,19 +27,18 @@ MOVED, NEWS, LATE = 0, 1, 2
 _ORDER, _REFUND, _ENQUIRY = int(Kind.ORDER), int(Kind.REFUND), int(Kind.ENQUIRY)
 _BY_ORDER, _BY_REFUND = CAUSE[Cause.ORDER], CAUSE[Cause.REFUND]
 _BACKFILL, _DECAY = CAUSE[Cause.BACKFILL], CAUSE[Cause.DECAY]
-_NEVER, _NO_SEGMENT = NEVER, NO_SEGMENT
 
-_INTS = types.Array(types.int64, 1, "A")
+_INT, _INTS = types.int64, types.Array(types.int64, 1, "A")
 _BOOLS = types.Array(types.bool_, 1, "A")
-_ROWS = types.Array(from_dtype(ROW), 1, "C")  # type: ignore[no-untyped-call]
-_CUTS = types.Array(types.int64, 2, "C")
-_SEGMENTS = types.Array(types.uint16, 1, "C")
-_FACTS = types.Array(types.int64, 1, "C")
-_OUT, _NUMBERS = types.Array(types.int64, 2, "C"), types.Array(types.int64, 1, "C")
-_STANDING = types.UniTuple(types.int64, 4)  # type: ignore[no-untyped-call]
+_ROWS = types.Array(from_dtype(ROW), 1, "C")
+_NUMBERS, _LINES = types.Array(types.int64, 1, "C"), types.Array(types.int64, 2, "C")
+_EVENTS = types.Tuple((types.Array(types.uint8, 1, "A"), _INTS, _INTS, _INTS, _INTS))  # type: ignore[no-untyped-call]
+_BY = types.Tuple((_LINES, types.Array(types.uint16, 1, "C"), _NUMBERS))  # type: ignore[no-untyped-call]
+_OUT = types.Tuple((_LINES, _NUMBERS, _NUMBERS))  # type: ignore[no-untyped-call]
+_SCORES, _STANDING = types.UniTuple(_INT, 4), types.UniTuple(_INT, 8)  # type: ignore[no-untyped-call]
 
 
-@njit(types.int64(_CUTS, types.int64, types.int64, types.int64), **INLINE)
+@njit(_INT(_LINES, _INT, _INT, _INT), **INLINE)
 def _below(cuts: Ints, dimension: Any, count: Any, value: Any) -> Any:
     """How many cut points of a dimension are below a value."""
     below = 0
@@ -48,139 +47,102 @@ def _below(cuts: Ints, dimension: Any, count: Any, value: Any) -> Any:
     return below
 
 
-@njit(_STANDING(types.int64, types.int64, types.int64, types.int64, _CUTS, _SEGMENTS, _FACTS), **INLINE)
-def _score(
-    last: Any, frequency: Any, monetary: Any, as_of: Any, cuts: Ints, segments: Column, facts: Ints
-) -> Any:
+@njit(_SCORES(_INT, _INT, _INT, _INT, _BY), **INLINE)
+def _score(last: Any, frequency: Any, monetary: Any, as_of: Any, by: Any) -> Any:
     """Scores (0: none) and the segment, as :class:`~stream_rfm.table.evaluation.Evaluator` has them."""
+    cuts, segments, facts = by
     levels, scored, unscored, lapsed, prospect = facts[0], facts[1], facts[2], facts[3], facts[4]
     if frequency <= 0:
-        return 0, 0, 0, prospect if last == _NEVER else lapsed
+        return 0, 0, 0, prospect if last == NEVER else lapsed
     if not scored:
         return 0, 0, 0, unscored
     r = facts[5] + 1 - _below(cuts, 0, facts[5], max(0, as_of - last))
     f = 1 + _below(cuts, 1, facts[6], frequency)
     m = 1 + _below(cuts, 2, facts[7], monetary)
     code = ((r - 1) * levels + (f - 1)) * levels + (m - 1)
-    return r, f, m, np.int64(segments[code])
+    return r, f, m, _INT(segments[code])
 
 
-_SETTLE = types.void(
-    _ROWS,
-    _INTS,
-    types.Array(types.uint8, 1, "A"),
-    _INTS,
-    _INTS,
-    _INTS,
-    _INTS,
-    _BOOLS,
-    _CUTS,
-    _SEGMENTS,
-    _FACTS,
-    _OUT,
-    _NUMBERS,
-    _NUMBERS,
-)
+@njit(_STANDING(_ROWS, _INT), **INLINE)
+def _standing(table: Column, row: Any) -> Any:
+    """How a customer stands: scores, segment, last purchase, frequency, money, instant."""
+    r, f, m, segment = table[row].r, table[row].f, table[row].m, table[row].segment
+    last, frequency, monetary = table[row].last, table[row].frequency, table[row].monetary
+    return _INT(r), _INT(f), _INT(m), _INT(segment), last, _INT(frequency), monetary, table[row].scored_at
 
 
-@njit(_SETTLE, **OPTIONS)
-def settle(
-    table: Column,
-    row_of: Ints,
-    kind: Column,
-    at: Ints,
-    amount: Ints,
-    as_of: Ints,
-    where: Ints,
-    inside: Bools,
-    cuts: Ints,
-    segments: Column,
-    facts: Ints,
-    moves: Ints,
-    news: Ints,
-    counts: Ints,
-) -> None:
+@njit(_STANDING(_ROWS, _INT, _STANDING, _EVENTS, _INT, types.bool_, _BY), **INLINE)
+def _counted(table: Column, row: Any, before: Any, events: Any, place: Any, inside: Any, by: Any) -> Any:
+    """Count an event of a customer, and score; how the customer stands then."""
+    kind, at, amount, as_of, _ = events
+    last, frequency, monetary = before[4], before[5], before[6]
+    if kind[place] == _ORDER:
+        last = max(last, at[place])
+        table[row].lifetime_orders += 1
+        frequency += inside
+    money = 0 if kind[place] == _ENQUIRY else amount[place]
+    if kind[place] == _REFUND:
+        money = -money
+    table[row].lifetime_monetary += money
+    monetary += money * inside
+    r, f, m, segment = _score(last, frequency, monetary, as_of[place], by)
+    table[row].last, table[row].frequency, table[row].monetary = last, frequency, monetary
+    table[row].r, table[row].f, table[row].m, table[row].segment = r, f, m, segment
+    table[row].scored_at = as_of[place]
+    return r, f, m, segment, last, frequency, monetary, as_of[place]
+
+
+@njit(_INT(_STANDING, _STANDING, types.bool_, types.uint8, _BY), **INLINE)
+def _cause(before: Any, after: Any, late: Any, kind: Any, by: Any) -> Any:
+    """The cause of a move: time, where the customer would have moved there without the event."""
+    if before[3] != NO_SEGMENT and _score(before[4], before[5], before[6], after[7], by)[3] == after[3]:
+        return _DECAY
+    if late:
+        return _BACKFILL
+    return _BY_REFUND if kind == _REFUND else _BY_ORDER
+
+
+@njit(types.void(_ROWS, _EVENTS, _INTS, _BOOLS, _BY, _OUT), **OPTIONS)
+def settle(table: Column, events: Any, where: Ints, inside: Bools, by: Any, out: Any) -> None:
     """Count events, in the order of the topic, and score the customer of each.
 
     Args:
         table: the customers' rows; changed.
-        row_of: for each event of the batch the row of its customer.
-        kind: numbers of kinds: orders, refunds and enquiries.
-        at: instants.
-        amount: millionths, never negative.
-        as_of: the instant that each customer is scored as of.
-        where: places of the events to be counted, ascending.
+        events: of the batch: kinds, instants, amounts in millionths, the instants that customers are scored
+            as of, and their rows.
+        where: places of the events to be counted, ascending: orders, refunds and enquiries.
         inside: for each of those whether it counts inside the window.
-        cuts: cut points of recency, frequency and monetary value, a line each.
-        segments: of each code.
-        facts: levels, whether there are cut points, the segments of those without scores, how many cut points
+        by: cut points of recency, frequency and monetary value, a line each; the segment of each code; and
+            levels, whether there are cut points, the segments of those without scores, how many cut points
             each dimension has, microseconds after which an event is late, the version's number.
-        moves: room for as many moves as there are events, a column each.
-        news: room for as many rows: those whose code or segment changed; one may stand there twice.
-        counts: how many moves, news and late events there are.
+        out: room for as many moves as there are events, a column each; for as many rows whose code or segment
+            changed; and for the counts of both and of late events. A row may stand there twice.
     """
-    late, number = facts[8], facts[9]
+    kind, at, _, as_of, row_of = events
+    moves, news, counts = out
     moved = changed = behind = 0
     for i in range(len(where)):
-        place = where[i]
-        row = row_of[place]
-        r, f, m, segment = (
-            np.int64(table[row].r),
-            np.int64(table[row].f),
-            np.int64(table[row].m),
-            np.int64(table[row].segment),
-        )
+        place, row = where[i], row_of[where[i]]
+        before = _standing(table, row)
         # An enquiry says that somebody exists; it is news only where nothing else was known before.
-        if kind[place] == _ENQUIRY and segment != _NO_SEGMENT:
+        if kind[place] == _ENQUIRY and before[3] != NO_SEGMENT:
             continue
-        last, frequency, monetary = table[row].last, np.int64(table[row].frequency), table[row].monetary
-        scored_at = table[row].scored_at
-        new_last, new_frequency, new_monetary = last, frequency, monetary
-        if kind[place] == _ORDER:
-            new_last = max(last, at[place])
-            table[row].lifetime_orders += 1
-            table[row].lifetime_monetary += amount[place]
-            if inside[i]:
-                new_frequency += 1
-                new_monetary += amount[place]
-        elif kind[place] == _REFUND:
-            table[row].lifetime_monetary -= amount[place]
-            if inside[i]:
-                new_monetary -= amount[place]
-        now = as_of[place]
-        is_late = at[place] < now - late
-        behind += is_late
-        nr, nf, nm, target = _score(new_last, new_frequency, new_monetary, now, cuts, segments, facts)
-        table[row].last, table[row].monetary, table[row].scored_at = new_last, new_monetary, now
-        table[row].frequency = new_frequency
-        if nr == r and nf == f and nm == m and target == segment:
+        after = _counted(table, row, before, events, place, inside[i], by)
+        late = at[place] < as_of[place] - by[2][8]
+        behind += late
+        if before[:4] == after[:4]:
             continue
-        table[row].r, table[row].f, table[row].m, table[row].segment = nr, nf, nm, target
         table[row].revision += 1
-        table[row].version = number
+        table[row].version = by[2][9]
         news[changed] = row
         changed += 1
-        if target == segment:
+        if before[3] == after[3]:
             continue
         table[row].sequence += 1
-        cause = _BY_ORDER
-        if kind[place] == _REFUND:
-            cause = _BY_REFUND
-        if is_late:
-            cause = _BACKFILL
-        if segment != _NO_SEGMENT:
-            # Time, where the customer would have moved there without the event.
-            alone = _score(last, frequency, monetary, now, cuts, segments, facts)
-            if alone[3] == target:
-                cause = _DECAY
-        moves[0, moved], moves[1, moved] = place, cause
-        moves[2, moved], moves[3, moved] = table[row].sequence, table[row].revision
-        moves[4, moved], moves[5, moved], moves[6, moved], moves[7, moved] = r, f, m, segment
-        moves[8, moved], moves[9, moved], moves[10, moved] = last, frequency, monetary
-        moves[11, moved] = scored_at
-        moves[12, moved], moves[13, moved], moves[14, moved], moves[15, moved] = nr, nf, nm, target
-        moves[16, moved], moves[17, moved], moves[18, moved] = new_last, new_frequency, new_monetary
-        moves[19, moved] = now
+        moves[PLACE, moved], moves[CAUSED, moved] = place, _cause(before, after, late, kind[place], by)
+        moves[SEQUENCE, moved], moves[REVISION, moved] = table[row].sequence, table[row].revision
+        for line in range(8):
+            moves[BEFORE + line, moved], moves[AFTER + line, moved] = before[line], after[line]
         moved += 1
     counts[MOVED], counts[NEWS], counts[LATE] = moved, changed, behind
 

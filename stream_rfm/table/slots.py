@@ -16,6 +16,15 @@ from stream_rfm.model.arrays import Bools, Column, Hashes, Ints
 WIDTH = 16
 LOW, HALF = np.uint64(0xFFFF_FFFF), np.uint64(32)
 
+#: What rows and kinds are multiplied by before they are added, and the finaliser of SplitMix64 (Steele, Lea
+#: and Flood, "Fast splittable pseudorandom number generators", 2014): shifts, and what follows each.
+SALTS = np.uint64(0x9E37_79B9_7F4A_7C15), np.uint64(0xD1B5_4A32_D192_ED03)
+FINALISER = (
+    (np.uint64(30), np.uint64(0xBF58_476D_1CE4_E5B9)),
+    (np.uint64(27), np.uint64(0x94D0_49BB_1331_11EB)),
+)
+LAST_SHIFT = np.uint64(31)
+
 
 class Shape(NamedTuple):
     """How buckets are laid out, before a pass over them and after it.
@@ -157,3 +166,13 @@ def _marks(shape: Shape, buckets: Ints, hashes: Hashes, numbers: Ints) -> Column
     bits = _bits(shape, buckets)
     modulus = (np.int64(1) << bits.astype(np.int64)) - 1
     return (_tags(hashes) << bits) | (numbers % modulus + 1).astype(np.uint32)
+
+
+def mixed(key: Hashes, row: Column, kind: Column | int) -> Hashes:
+    """One hash of three numbers each: of an id, a row and a kind."""
+    with np.errstate(over="ignore"):
+        salt = row.astype(np.uint64) * SALTS[0] + np.asarray(kind, np.uint64) * SALTS[1]
+        value = key + salt
+        for shift, factor in FINALISER:
+            value = (value ^ (value >> shift)) * factor
+        return value ^ (value >> LAST_SHIFT)

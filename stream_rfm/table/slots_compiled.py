@@ -12,7 +12,7 @@ from numba import njit, types
 
 from stream_rfm.model.arrays import Bools, Column, Hashes, Ints
 from stream_rfm.table.compiled import INLINE, OPTIONS
-from stream_rfm.table.slots import WIDTH, Shape
+from stream_rfm.table.slots import FINALISER, LAST_SHIFT, SALTS, WIDTH, Shape
 
 # For how many hashes memory is asked before the first answer is looked at.
 _AHEAD = 256
@@ -172,3 +172,24 @@ def remove(slots: Column, filled: Column, shape: Shape, hashes: Hashes, numbers:
     """See :func:`stream_rfm.table.slots.remove`."""
     hashes, numbers = np.ascontiguousarray(hashes), np.ascontiguousarray(numbers)
     return int(_remove(slots, filled, _layout(shape), hashes, numbers))
+
+
+_KEYS = types.Array(types.uint64, 1, "A", readonly=True)
+
+
+@njit(types.void(_KEYS, _NUMBERS, _NUMBERS, types.Array(types.uint64, 1, "C")), **OPTIONS)
+def _mix(key: Hashes, row: Ints, kind: Ints, mixed: Hashes) -> None:
+    (shift, factor), (other_shift, other) = FINALISER
+    for i in range(len(key)):
+        value = key[i] + np.uint64(row[i]) * SALTS[0] + np.uint64(kind[i]) * SALTS[1]
+        value = (value ^ (value >> shift)) * factor
+        value = (value ^ (value >> other_shift)) * other
+        mixed[i] = value ^ (value >> LAST_SHIFT)
+
+
+def mixed(key: Hashes, row: Column, kind: Column | int) -> Hashes:
+    """See :func:`stream_rfm.table.slots.mixed`."""
+    kinds = kind.astype(np.int64) if isinstance(kind, np.ndarray) else np.full(len(key), kind)
+    hashes = np.empty(len(key), np.uint64)
+    _mix(key, row.astype(np.int64), kinds, hashes)
+    return hashes

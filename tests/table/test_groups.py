@@ -3,10 +3,11 @@ from __future__ import annotations
 from itertools import accumulate, groupby
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_rfm.table.groups import Groups, distinct, stable_order
+from stream_rfm.table.groups import Groups, distinct, pairs_once, stable_order
 
 #: Events of ascending rows, each with a value.
 events = st.lists(
@@ -82,3 +83,15 @@ def test_places_in_ascending_order_are_those_of_a_stable_sort(values, kind):
 @given(rows)
 def test_distinct_values_are_ascending(values):
     assert distinct(np.array(values, np.int64)).tolist() == sorted(set(values))
+
+
+@pytest.mark.parametrize("halves", [[3, 1, 3, 2, 1], [1, 1, 1], [5], []])
+def test_pairs_once_says_where_each_stands_first(halves):
+    # The other half is always the same one but for the last pair, which differs by it alone.
+    pairs = np.array([[half, 7] for half in halves], np.uint64).reshape(-1, 2)
+    if len(pairs):
+        pairs[-1, 1] = 8
+    first, which = pairs_once(pairs)
+    assert pairs[first][which].tolist() == pairs.tolist()
+    said = [tuple(pair) for pair in pairs.tolist()]
+    assert sorted(first.tolist()) == sorted({said.index(pair) for pair in said})

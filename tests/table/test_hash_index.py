@@ -150,6 +150,8 @@ numbers = st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 2**32 - 1), st.int
 def test_three_numbers_are_mixed_into_one_hash(triples):
     keys, rows, kinds = (np.array(column, np.uint64) for column in zip(*triples, strict=True))
     together = mixed(keys, rows.astype(np.int64), kinds.astype(np.int64))
+    assert together.tolist() == slots.mixed(keys, rows.astype(np.int64), kinds.astype(np.int64)).tolist()
+    assert together.tolist() == slots_compiled.mixed(keys, rows, kinds.astype(np.uint8)).tolist()
     assert len(set(together.tolist())) == len(triples)
     alone = [mixed(keys[i : i + 1], rows[i : i + 1], int(kinds[i]))[0] for i in range(len(triples))]
     assert together.tolist() == alone

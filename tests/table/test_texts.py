@@ -29,3 +29,8 @@ def test_others_stand_behind_them():
         "",
         "ü",
     ]
+
+
+def test_many_are_made_at_once():
+    assert texts().at(np.array([3, 2, 1])) == ["bc", None, "bé"]
+    assert texts().at(np.array([], np.int64)) == []
