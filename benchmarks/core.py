@@ -11,7 +11,7 @@ from typing import TypeVar
 import feed
 import workloads
 
-from stream_rfm.intake import records
+from stream_rfm.intake import kernels, records
 from stream_rfm.intake.document import Intake
 from stream_rfm.model import grid, instant
 from stream_rfm.model.rules import Rules
@@ -52,6 +52,7 @@ class Core:
     """All partitions of a deployment by the wall clock, whose time is told."""
 
     def __init__(self, partitions: int) -> None:
+        kernels.load()
         rules, clock = Rules(grid.load("classic-5")), Clock("wall", INTERVAL)
         self.partitions = [Partition(number, rules, clock) for number in range(partitions)]
         self._merger = Merger(rules, clock, partitions, None)

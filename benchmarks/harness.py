@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from redis import Redis
 
+from stream_rfm.intake import kernels
 from stream_rfm.local.services import Endpoints, LocalServices
 
 ROOT = Path(__file__).parent
@@ -75,6 +76,8 @@ def bench(*, pinned: bool = True) -> Iterator[Bench]:
     cores = sorted(os.sched_getaffinity(0))
     if os.getloadavg()[0] > _QUIET:
         progress(f"This machine has other work to do (load {os.getloadavg()[0]:.1f}): figures will be worse.")
+    # The first worker after a change would compile for ten seconds, beside the orders that are measured.
+    kernels.load()
     with tempfile.TemporaryDirectory() as name, LocalServices(Path(name) / "services") as services:
         for service in (services.kafka, services.valkey) if pinned else ():
             pin(service.pid, cores[-1])

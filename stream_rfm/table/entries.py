@@ -73,12 +73,13 @@ class Entries(EntryColumns):
             positions = numbers - self.first
             known = positions < self.count
             at = np.where(known, positions, 0)
+            rows, kinds, flags = self.words_at(at)
             return (
                 known
                 & (self.key[at] == key[asked])
-                & (self.row[at] == row[asked])
-                & (self.kind[at] == (kind[asked] if isinstance(kind, np.ndarray) else kind))
-                & ((self.flags[at] & SUPERSEDED) == 0)
+                & (rows == row[asked])
+                & (kinds == (kind[asked] if isinstance(kind, np.ndarray) else kind))
+                & ((flags & SUPERSEDED) == 0)
                 & (self.at[at] > since[asked])
             )
 
@@ -89,9 +90,9 @@ class Entries(EntryColumns):
         """The hashes that entries are found by, and whether each has to be found."""
         there = numbers < self.next
         positions = np.where(there, numbers - self.first, 0)
-        row = self.row[positions]
-        there &= (row != NOBODY) & ((self.flags[positions] & SUPERSEDED) == 0)
-        return mixed(self.key[positions], row, self.kind[positions]), there
+        row, kind, flags = self.words_at(positions)
+        there &= (row != NOBODY) & ((flags & SUPERSEDED) == 0)
+        return mixed(self.key[positions], row, kind), there
 
     def leaving(self, cutoff: int) -> Ints:
         """The positions of the entries that are inside and not younger than an instant."""

@@ -91,6 +91,11 @@ class EntryColumns:
         np.maximum.at(self._newest.values, chunk, at)
         return positions
 
+    def words_at(self, positions: Ints) -> tuple[Column, Column, Column]:
+        """The rows, kinds and flags at some positions, read together."""
+        words = self._words.values[self._start + positions]
+        return Bits(words, *_ROW)[:], Bits(words, *_KIND)[:], Bits(words, *_FLAGS)[:]
+
     def copied(self) -> dict[str, Column]:
         """A copy of the columns, but for the flags."""
         return {name: np.array(getattr(self, name)[: self.count]) for name in TOLD}

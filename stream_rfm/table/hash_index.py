@@ -176,24 +176,13 @@ class HashIndex:
     def _move(self, buckets: int) -> None:
         """Spread the next so many buckets, from the last one down, over the wider table."""
         shape, lines, filled = self._shape, self._lines(), self._filled.values
-        low, high = max(0, shape.frontier - buckets), shape.frontier
-        where = np.flatnonzero(lines[low:high])
-        modulus = (1 << shape.bits) - 1
-        known = (lines[low:high].ravel()[where] & np.uint32(modulus)).astype(np.int64) - 1
-        numbers, bucket = self.first + (known - self.first) % modulus, low + where // WIDTH
-        lines[low:high], filled[low:high] = 0, 0
+        low = max(0, shape.frontier - buckets)
+        numbers, held = self._way.lift(lines, filled, shape, low, self.first)
         self._shape = shape = shape._replace(frontier=low)
-        hashes, there = self._keys.hashed(numbers)
-        halves = (hashes & slots.LOW, hashes >> slots.HALF)
-        by_one, by_other = (
-            ((half * np.uint64(shape.buckets)) >> slots.HALF).astype(np.int64) == bucket for half in halves
-        )
-        # A number of long ago may be another entry's now; that one is where its own hash says.
-        there &= by_one | by_other
-        half, hashes, kept = np.where(by_one, *halves)[there], hashes[there], numbers[there]
-        stuck = self._way.spread(lines, filled, shape, half, hashes, kept)
-        self._used += len(kept) - len(numbers)
-        self._keep_beside(hashes[stuck], kept[stuck])
+        hashes, kept = self._keys.hashed(numbers)
+        stuck = self._way.spread(lines, filled, shape, hashes, held, numbers, kept)
+        self._used += int(np.count_nonzero(kept)) - len(numbers)
+        self._keep_beside(hashes[stuck], numbers[stuck])
         if low:
             return
         self._shape = Shape(

@@ -1,7 +1,7 @@
 """Events counted and scored one after the other, where that is compiled; else it is done in columns.
 
 Both say the same. In columns, as :mod:`stream_rfm.table.judgement` does it, each step is a call of numpy, and
-a hundred of them take a millisecond however few events there are. So few of each partition gather within fifty
+a hundred of them take a millisecond however few events there are. So few of a partition gather within fifty
 milliseconds that this was most of what an order took.
 """
 

@@ -80,17 +80,52 @@ def place(slots: Column, filled: Column, shape: Shape, hashes: Hashes, numbers: 
     return _put(slots, filled, shape, hashes, numbers, emptier)
 
 
-def spread(slots: Column, filled: Column, shape: Shape, half: Hashes, hashes: Hashes, numbers: Ints) -> Bools:
-    """Put numbers where the pass wants those that a half of their hash has brought to their bucket.
+def lift(slots: Column, filled: Column, shape: Shape, low: int, first: int) -> tuple[Ints, Ints]:
+    """Empty the buckets from one on up to the frontier.
+
+    Returns:
+        The numbers, from a first one on, that were in there, and the bucket of each.
+    """
+    lines = slots[low : shape.frontier]
+    where = np.flatnonzero(lines)
+    modulus = (1 << shape.bits) - 1
+    known = (lines.ravel()[where] & np.uint32(modulus)).astype(np.int64) - 1
+    lines[:], filled[low : shape.frontier] = 0, 0
+    return first + (known - first) % modulus, low + where // WIDTH
+
+
+def spread(
+    slots: Column, filled: Column, shape: Shape, hashes: Hashes, buckets: Ints, numbers: Ints, kept: Bools
+) -> Bools:
+    """Put numbers where the pass wants those that a half of their hash had brought to a bucket.
+
+    Args:
+        slots: all buckets.
+        filled: how many slots of each are in use.
+        shape: how they are laid out; the frontier is below all of these buckets.
+        hashes: of the numbers.
+        buckets: that they were in.
+        numbers: in no particular order.
+        kept: those that have to be found; from here on without those whose hash would have brought them to
+            another bucket.
 
     Returns:
         Which found no room.
     """
+    halves = (hashes & LOW, hashes >> HALF)
+    by_one, by_other = (
+        ((half * np.uint64(shape.buckets)) >> HALF).astype(np.int64) == buckets for half in halves
+    )
+    # A number of long ago may be another entry's now; that one is where its own hash says.
+    kept &= by_one | by_other
+    half = np.where(by_one, *halves)[kept]
 
     def wanted(waiting: Ints) -> Ints:
         return ((half[waiting] * np.uint64(shape.then_buckets)) >> HALF).astype(np.int64)
 
-    return _put(slots, filled, shape, hashes, numbers, wanted)
+    stuck = np.zeros(len(hashes), bool)
+    stuck[kept] = _put(slots, filled, shape, hashes[kept], numbers[kept], wanted)
+    return stuck
 
 
 def remove(slots: Column, filled: Column, shape: Shape, hashes: Hashes, numbers: Ints) -> int:

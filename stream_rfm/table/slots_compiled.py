@@ -111,13 +111,40 @@ def _place(
         stuck[i] = not _put(slots, filled, shape, bucket, hashes[i], numbers[i])
 
 
-@njit(types.void(_SLOTS, _FILLED, _SHAPE, _HASHES, _HASHES, _NUMBERS, _FOUND), **OPTIONS)
-def _spread(
-    slots: Column, filled: Column, shape: _Layout, half: Any, hashes: Hashes, numbers: Ints, stuck: Bools
+@njit(types.int64(_SLOTS, _FILLED, _SHAPE, types.int64, types.int64, _RESULT, _RESULT), **OPTIONS)
+def _lift(
+    slots: Column, filled: Column, shape: _Layout, low: int, first: int, numbers: Ints, buckets: Ints
+) -> int:
+    count, modulus = 0, (np.int64(1) << shape[2]) - 1
+    for bucket in range(low, shape[0]):
+        for slot in range(filled[bucket]):
+            known = (np.int64(slots[bucket, slot]) & modulus) - 1
+            numbers[count], buckets[count] = first + (known - first) % modulus, bucket
+            slots[bucket, slot] = 0
+            count += 1
+        filled[bucket] = 0
+    return count
+
+
+@njit(types.void(_SLOTS, _FILLED, _SHAPE, _HASHES, _NUMBERS, _NUMBERS, _FOUND, _FOUND), **OPTIONS)
+def _spread(  # noqa: PLR0913, PLR0917 - numba takes arrays one by one
+    slots: Column,
+    filled: Column,
+    shape: _Layout,
+    hashes: Hashes,
+    buckets: Ints,
+    numbers: Ints,
+    kept: Bools,
+    stuck: Bools,
 ) -> None:
     for i in range(len(hashes)):
-        bucket = np.int64((half[i] * np.uint64(shape[3])) >> _HALF)
-        stuck[i] = not _put(slots, filled, shape, bucket, hashes[i], numbers[i])
+        half = hashes[i] & _LOW
+        if np.int64((half * np.uint64(shape[1])) >> _HALF) != buckets[i]:
+            half = hashes[i] >> _HALF
+            kept[i] &= np.int64((half * np.uint64(shape[1])) >> _HALF) == buckets[i]
+        if kept[i]:
+            bucket = np.int64((half * np.uint64(shape[3])) >> _HALF)
+            stuck[i] = not _put(slots, filled, shape, bucket, hashes[i], numbers[i])
 
 
 @njit(types.int64(_SLOTS, _FILLED, _SHAPE, _HASHES, _NUMBERS), **OPTIONS)
@@ -161,10 +188,20 @@ def place(slots: Column, filled: Column, shape: Shape, hashes: Hashes, numbers: 
     return stuck
 
 
-def spread(slots: Column, filled: Column, shape: Shape, half: Hashes, hashes: Hashes, numbers: Ints) -> Bools:
+def lift(slots: Column, filled: Column, shape: Shape, low: int, first: int) -> tuple[Ints, Ints]:
+    """See :func:`stream_rfm.table.slots.lift`."""
+    most = WIDTH * (shape.frontier - low)
+    numbers, buckets = np.empty(most, np.int64), np.empty(most, np.int64)
+    count = _lift(slots, filled, _layout(shape), low, first, numbers, buckets)
+    return numbers[:count], buckets[:count]
+
+
+def spread(
+    slots: Column, filled: Column, shape: Shape, hashes: Hashes, buckets: Ints, numbers: Ints, kept: Bools
+) -> Bools:
     """See :func:`stream_rfm.table.slots.spread`."""
     stuck = np.zeros(len(hashes), bool)
-    _spread(slots, filled, _layout(shape), half, hashes, numbers, stuck)
+    _spread(slots, filled, _layout(shape), np.ascontiguousarray(hashes), buckets, numbers, kept, stuck)
     return stuck
 
 

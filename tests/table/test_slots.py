@@ -56,7 +56,27 @@ def test_a_number_taken_out_leaves_the_others():
 
 def test_what_a_half_has_brought_goes_on_by_that_half():
     lines, filled = table()
-    hashes = np.repeat(hash_of(5, 7), 20)
-    half = hashes & slots.LOW
-    assert slots.spread(lines, filled, SHAPE, half, hashes, np.arange(20)).sum() == 4
+    hashes, kept = np.repeat(hash_of(5, 7), 20), np.ones(20, bool)
+    buckets = ((hashes & slots.LOW) * np.uint64(SHAPE.buckets) >> slots.HALF).astype(np.int64)
+    assert slots.spread(lines, filled, SHAPE, hashes, buckets, np.arange(20), kept).sum() == 4
     assert filled.tolist() == [0, 0, 0, 16, 0, 0]
+    assert kept.all()
+
+
+def test_what_no_half_of_its_hash_has_brought_is_left_out():
+    lines, filled = table()
+    hashes, kept = np.repeat(hash_of(5, 7), 2), np.ones(2, bool)
+    stuck = slots.spread(lines, filled, SHAPE, hashes, np.array([0, 0]), np.arange(2), kept)
+    assert not (stuck.any() or kept.any())
+    assert not filled.any()
+
+
+def test_buckets_are_emptied_from_one_on_up_to_the_frontier():
+    lines, filled = table()
+    slots.place(lines, filled, SHAPE, np.repeat(hash_of(1, 3), 5), 40 + np.arange(5))
+    before = filled.copy()
+    numbers, buckets = slots.lift(lines, filled, SHAPE, 0, 30)
+    assert set(numbers.tolist()) <= set(range(40, 45))
+    assert np.bincount(buckets, minlength=6).tolist() == (before - filled).tolist()
+    assert not filled[: SHAPE.frontier].any()
+    assert np.count_nonzero(lines) == filled.sum()
