@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from itertools import islice
-from typing import Any
 
 import msgspec
 
@@ -20,10 +19,11 @@ CUSTOMER_KEY = b"rfm:customer:"
 # One call writes so many customers; Redis is single-threaded, and a thousand take it some milliseconds.
 _BATCH = 1_000
 
-#: Gives customers' ids and what their segment is, for those rows of a partition that are somebody's.
-Documents = Callable[[Ints], Iterator[tuple[bytes, dict[str, Any]]]]
+#: Gives customers' ids and, as MessagePack, what their segment is, for those rows of a partition that are
+#: somebody's.
+Values = Callable[[Ints], tuple[list[bytes], list[bytes]]]
 
-encode = msgspec.msgpack.Encoder().encode
+_encode = msgspec.msgpack.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Watermark:
             writer: the process that writes it.
             call: counts its calls.
         """
-        return encode({**asdict(self), "writer": writer, "call": call})
+        return _encode({**asdict(self), "writer": writer, "call": call})
 
 
 @dataclass(slots=True, eq=False)
@@ -86,12 +86,12 @@ class Table:
     """What the cache asks of a partition's table.
 
     Attributes:
-        documents: reads rows.
+        values: reads rows.
         count: says how many rows there are.
         find: the rows of customers by their ids; below zero for strangers.
     """
 
-    documents: Documents
+    values: Values
     count: Callable[[], int]
     find: Callable[[list[bytes]], Ints]
 
@@ -183,11 +183,13 @@ class Marks:
         replaces = self.replaces or bool(self.suspect)
         for marked in (self.suspect, self.changed, self.backlog):
             rows = marked.take(_BATCH - len(keys))
+            if not len(rows):
+                continue
             if marked is not self.backlog:
                 self.backlog.discard(rows)
-            for customer, document in self.table.documents(rows):
-                keys.append(CUSTOMER_KEY + customer)
-                values.append(encode(document))
+            customers, read = self.table.values(rows)
+            keys += [CUSTOMER_KEY + customer for customer in customers]
+            values += read
         watermark = None
         if not self.pending and not self.unswept:
             watermark, self.watermark = self.watermark, None

@@ -56,9 +56,9 @@ def sample_of(partition: int, marks: Marks, random: np.random.Generator) -> Samp
     rows: Ints = np.unique(random.integers(0, count, _SIZE)) if count else np.empty(0, np.int64)
     for waiting in (marks.suspect, marks.changed, marks.backlog):
         rows = rows[~waiting.holds(rows)]
-    known = list(marks.table.documents(rows))
-    keys = [CUSTOMER_KEY + customer for customer, _ in known]
-    return Sample(partition, rows, keys, [document for _, document in known])
+    customers, values = marks.table.values(rows)
+    keys = [CUSTOMER_KEY + customer for customer in customers]
+    return Sample(partition, rows, keys, [msgspec.msgpack.decode(value) for value in values])
 
 
 def _told(document: dict[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from stream_rfm.stream.edges import edges
 from stream_rfm.stream.going_on import Bounds, go_on
 from stream_rfm.stream.lane import Lane
 from stream_rfm.stream.merging import Merging
-from stream_rfm.stream.publication import living, segment_documents
+from stream_rfm.stream.segment_values import SegmentValues
 from stream_rfm.stream.snapshots import Loaded, Snapshots
 from stream_rfm.stream.version_follower import VersionFollower
 from stream_rfm.stream.version_log import VersionLog
@@ -78,6 +78,7 @@ class Takeover:
         self._kafka = settings.kafka
         self._group = settings.app_id
         self._rules = rules
+        self._values = SegmentValues(rules)
         self._clock = clock
         self._topics = topics
         self._versions = versions
@@ -249,7 +250,7 @@ class Takeover:
         self._cache.adopt(
             number,
             Table(
-                lambda wanted: segment_documents(store, living(store, wanted), number),
+                lambda wanted: self._values.of(store, wanted, number),
                 lambda: customers.count,
                 customers.find_ids,
             ),

@@ -1,4 +1,4 @@
-"""Pieces of JSON that are the same for many customers: scores, segments, and ways from one to another."""
+"""Pieces of values that are the same for many customers: scores, segments, and ways from one to another."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from stream_rfm.table.former import Former
 from stream_rfm.table.moves import CAUSES
 
 _encode = msgspec.json.Encoder().encode
+_pack = msgspec.msgpack.Encoder().encode
+# A map of up to fifteen fields, and how many a segment has in Redis.
+_FIXMAP, _PACKED_FIELDS = 0x80, 10
 
 
 class Words:
@@ -25,6 +28,7 @@ class Words:
     Attributes:
         standings: how a standing begins, by :func:`standing_key`; what follows is the recency.
         segments: the same of a segment as published; what follows is the instant.
+        packed: how MessagePack of a segment begins, by the same; what follows are five fields with numbers.
         ways: what a transition says between its sequence and its order, by :func:`way_key`.
         advice: what ends a transition, by the segment entered.
     """
@@ -44,6 +48,7 @@ class Words:
             self._eras = former.eras
         self.standings = Cached(self._standing)
         self.segments = Cached(self._segment)
+        self.packed = Cached(self._packed)
         self.ways = Cached(self._way)
         self.advice = Cached(self._advice)
 
@@ -69,6 +74,11 @@ class Words:
         return (
             b"," + _beginning({"segment": name, "code": scores.pop("code"), **scores, "scored_at": None})[1:]
         )
+
+    def _packed(self, key: int) -> bytes:
+        scores = self._scores(key)
+        fields = {"segment": self._names[key >> 24], "code": scores.pop("code"), **scores}
+        return bytes([_FIXMAP | _PACKED_FIELDS]) + _pack(fields)[1:]
 
     def _way(self, key: int) -> bytes:
         source, target = self._names[key >> 24], self._names[key >> 8 & 0xFFFF]

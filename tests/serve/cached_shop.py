@@ -21,13 +21,11 @@ class Shop:
         self.written = 0
         self.commits = 0
 
-    def documents(self, rows):
+    def values(self, rows):
         self.written += len(rows)
-        return (
-            (b"c%d" % row, {"revision": int(self.revisions[row]), "partition": 1})
-            for row in rows.tolist()
-            if row not in self.gone
-        )
+        there = [row for row in rows.tolist() if row not in self.gone]
+        said = [{"revision": int(self.revisions[row]), "partition": 1} for row in there]
+        return [b"c%d" % row for row in there], [msgpack.packb(each) for each in said]
 
     def find(self, ids):
         rows = [int(each.removeprefix(b"c")) for each in ids]
@@ -41,7 +39,7 @@ class Shop:
     def adopt(self, rows, held=None, *, replaces=False, erased=()):
         self.cache.adopt(
             1,
-            Table(self.documents, lambda: EVERYBODY, self.find),
+            Table(self.values, lambda: EVERYBODY, self.find),
             np.array(rows, np.int64),
             list(erased),
             held,

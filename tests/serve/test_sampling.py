@@ -8,13 +8,14 @@ from stream_rfm.serve.sampling import sample_of
 RANDOM = np.random.default_rng(3)
 
 
-def documents(rows):
+def read(rows):
     """Every seventh row is nobody's by now."""
-    return ((b"c%d" % row, {"revision": row, "scored_at": 1}) for row in rows.tolist() if row % 7)
+    there = [row for row in rows.tolist() if row % 7]
+    return [b"c%d" % row for row in there], [msgpack.packb({"revision": n, "scored_at": 1}) for n in there]
 
 
 def marks_of(count):
-    return Marks(Table(documents, lambda: count, lambda _: np.empty(0, np.int64)))
+    return Marks(Table(read, lambda: count, lambda _: np.empty(0, np.int64)))
 
 
 @pytest.fixture
