@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -142,12 +142,16 @@ class SegmentCache:
         await self._calls.close()
 
     async def _make_first(self) -> bool:
-        """Whether the first call could be made."""
-        send = self._outbox.sends[0]
-        if await self._done(self._compare if isinstance(send, Sample) else self._send, send):
-            # In the meantime its partition may have been let go, and its sends with it.
-            if self._outbox.sends and self._outbox.sends[0] is send:
-                self._outbox.sends.popleft()
+        """Whether the first calls could be made."""
+        first = self._outbox.sends[0]
+        calls: Sequence[Send | Sample]
+        if isinstance(first, Sample):
+            calls, done = [first], await self._done(self._compare, first)
+        else:
+            calls = sends = self._outbox.first()
+            done = await self._done(self._send, sends)
+        if done:
+            self._outbox.done(calls)
             self._on_room()
             return True
         # When Redis is back, what has changed last is to be found there first.
@@ -192,25 +196,38 @@ class SegmentCache:
         self._outbox.begin_anew(number)
         self._on_room()
 
-    async def _send(self, send: Send) -> None:
-        partition = self._partitions[send.partition]
-        expected = partition.written or await self._begin(send.partition, partition)
-        if not self._outbox.has(send.partition, partition):
-            return
+    async def _send(self, sends: list[Send]) -> None:
+        expected = []
+        for send in sends:
+            partition = self._partitions.get(send.partition)
+            if partition is not None:
+                stamp = partition.written or await self._begin(send.partition, partition)
+                expected.append((send, partition, stamp))
+        # In the meantime they may have been let go.
+        calls = [each for each in expected if self._outbox.has(each[0].partition, each[1])]
+        for send, partition, _ in calls:
+            self._stamp(send, partition)
+        done = await self._calls.write([(send, expected) for send, _, expected in calls])
+        refused = []
+        for (send, partition, _), is_written in zip(calls, done, strict=True):
+            if not is_written:
+                refused.append((send.partition, partition))
+                continue
+            self._metrics.cache_writes.inc(len(send.keys))
+            partition.written, partition.stamped = send.stamp, True
+            if send.watermark is not None:
+                partition.reached = send.watermark
+                partition.replaces = False
+        if refused:
+            await self._refused(refused)
+
+    def _stamp(self, send: Send, partition: Marks) -> None:
         send.replaces = send.replaces or partition.replaces
         if not send.stamp:
             self._stamped += 1
             nothing = Watermark(0, 0, 0, 0, self._app_id, replaces=partition.replaces)
             reached = send.watermark or partition.reached or nothing
             send.stamp = reached.stamped(self._writer, self._stamped)
-        if not await self._calls.write(send, expected):
-            await self._refused(send.partition, partition)
-            return
-        self._metrics.cache_writes.inc(len(send.keys))
-        partition.written, partition.stamped = send.stamp, True
-        if send.watermark is not None:
-            partition.reached = send.watermark
-            partition.replaces = False
 
     async def _begin(self, number: int, partition: Marks) -> bytes:
         """The stamp that is there before the first call: nothing may come in between from here on."""
@@ -223,11 +240,12 @@ class SegmentCache:
             partition.replaces = True
         return stamp
 
-    async def _refused(self, number: int, partition: Marks) -> None:
+    async def _refused(self, refused: list[tuple[int, Marks]]) -> None:
         # What took this partition's stamp most likely took others', too.
         await self._look()
-        if self._outbox.has(number, partition) and not (partition.paused or partition.untouched):
-            self._begin_anew(number)
+        for number, partition in refused:
+            if self._outbox.has(number, partition) and not (partition.paused or partition.untouched):
+                self._begin_anew(number)
         await asyncio.sleep(_REFUSED_PAUSE)
 
     async def _compare(self, sample: Sample) -> None:

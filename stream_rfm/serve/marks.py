@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import islice
 
 import msgspec
@@ -16,8 +16,8 @@ SCHEMA = 1
 
 CUSTOMER_KEY = b"rfm:customer:"
 
-# One call writes so many customers; Redis is single-threaded, and a thousand take it some milliseconds.
-_BATCH = 1_000
+#: One call writes so many customers; Redis is single-threaded, and a thousand take it some milliseconds.
+BATCH = 1_000
 
 #: Gives customers' ids and, as MessagePack, what their segment is, for those rows of a partition that are
 #: somebody's.
@@ -55,7 +55,8 @@ class Watermark:
             writer: the process that writes it.
             call: counts its calls.
         """
-        return _encode({**asdict(self), "writer": writer, "call": call})
+        said = {name: getattr(self, name) for name in self.__slots__}
+        return _encode({**said, "writer": writer, "call": call})
 
 
 @dataclass(slots=True, eq=False)
@@ -64,9 +65,9 @@ class Send:
 
     Attributes:
         partition: whose they are.
-        keys: of the customers.
-        values: empty where the customer was erased.
-        erased: ids of those.
+        keys: of the customers, first of those who were erased.
+        values: of the others.
+        erased: ids of those who were.
         watermark: what holds once they are written; ``None`` while others still have to be.
         replaces: whether they are written over newer revisions, too.
         stamp: the value of the partition's key once they are written, so that a call made again is known.
@@ -175,14 +176,14 @@ class Marks:
             partition: the partition's number.
         """
         self.untouched = False
-        erased = list(islice(self.erased, _BATCH))
+        erased = list(islice(self.erased, BATCH))
         for customer in erased:
             del self.erased[customer]
         keys = [CUSTOMER_KEY + customer for customer in erased]
-        values = [b""] * len(keys)
+        values: list[bytes] = []
         replaces = self.replaces or bool(self.suspect)
         for marked in (self.suspect, self.changed, self.backlog):
-            rows = marked.take(_BATCH - len(keys))
+            rows = marked.take(BATCH - len(keys))
             if not len(rows):
                 continue
             if marked is not self.backlog:

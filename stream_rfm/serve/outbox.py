@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from stream_rfm.serve.marks import Marks, Send
+from stream_rfm.serve.marks import BATCH, Marks, Send
 from stream_rfm.serve.sampling import Sample, sample_of
 from stream_rfm.serve.sweeping import Sweeping
 
@@ -62,6 +62,29 @@ class Outbox:
         return self._has_room and any(
             partition.has_news or partition.has_backlog for partition in self.partitions.values()
         )
+
+    def first(self) -> list[Send]:
+        """The next calls that may be made together: of different partitions, and not more than one may bring.
+
+        A call that is made again comes with all that went with it, as these are the first ones until they are
+        done.
+        """
+        together: list[Send] = []
+        customers = 0
+        for send in self.sends:
+            if isinstance(send, Sample) or any(send.partition == each.partition for each in together):
+                break
+            customers += len(send.keys)
+            if together and customers > BATCH:
+                break
+            together.append(send)
+        return together
+
+    def done(self, calls: Sequence[Send | Sample]) -> None:
+        """Let go of the first calls, which are done; some may have gone with their partitions."""
+        for send in calls:
+            if self.sends and self.sends[0] is send:
+                self.sends.popleft()
 
     def has(self, number: int, partition: Marks) -> bool:
         """Whether a partition is still the one that it was before something was waited for."""

@@ -9,16 +9,19 @@ partition; and a call of the last owner that was under way for too long.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import hiredis
 import msgspec
 from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from stream_rfm.serve.marks import CUSTOMER_KEY, SCHEMA, Send, Watermark
 from stream_rfm.settings import RedisSettings
@@ -31,36 +34,57 @@ _HELD_SECONDS = 0.5
 _PAGE = 500
 
 # KEYS: a partition, and customers of it. ARGV: the partition's new stamp; the one that must be there, or
-# nothing where none may be; 1 where another deployment's values are replaced; the partition's number; the
-# customers' values, empty for an erased one. An older revision never overwrites a newer one, and what cannot
-# be read is no revision. What says another partition was written by another table: its revision means nothing
-# here, and whoever has come into that table since is not to be deleted from this one.
+# nothing where none may be; 1 where another deployment's values are replaced; the partition's number; how
+# many customers were erased, who come first; the values of the others. An older revision never overwrites a
+# newer one, and what cannot be read is no revision. What says another partition was written by another table:
+# its revision means nothing here, and whoever has come into that table since is not to be deleted from this
+# one. All are read and written together, and where a value ends as ours do, its revision is read without the
+# rest: that takes Redis half the time.
 _WRITE = """
 local stamp = redis.pcall('GET', KEYS[1])
 if type(stamp) ~= 'string' then stamp = '' end
 if stamp ~= ARGV[2] and stamp ~= ARGV[1] then return 0 end
+local number, erased = tonumber(ARGV[4]), tonumber(ARGV[5])
+local find, sub, unpack_one = string.find, string.sub, cmsgpack.unpack_one
+local ending = '\\169partition' .. cmsgpack.pack(number)
+local longest = #ending + #'\\168revision' + 5
 local function read(value)
   if type(value) ~= 'string' then return {} end
   local done, said = pcall(cmsgpack.unpack, value)
   return done and type(said) == 'table' and said or {}
 end
 local function is_ours(said)
-  return said.partition == nil or said.partition == tonumber(ARGV[4])
+  return said.partition == nil or said.partition == number
 end
-local function revision(said)
+local function revision(value)
+  if value and sub(value, -#ending) == ending then
+    local at = find(value, '\\168revision', -longest, true)
+    if at then
+      local done, next, found = pcall(unpack_one, value, at + 8)
+      if done and next == #value - #ending and type(found) == 'number' then return found end
+    end
+  end
+  local said = read(value)
   return is_ours(said) and type(said.revision) == 'number' and said.revision or -1
 end
-for i = 2, #KEYS do
-  local value = ARGV[i + 3]
-  if value == '' then
-    if is_ours(read(redis.pcall('GET', KEYS[i]))) then redis.call('DEL', KEYS[i]) end
-  elseif ARGV[3] == '1' or revision(read(redis.pcall('GET', KEYS[i]))) <= revision(read(value)) then
-    redis.call('SET', KEYS[i], value)
+for i = 2, erased + 1 do
+  if is_ours(read(redis.pcall('GET', KEYS[i]))) then redis.call('DEL', KEYS[i]) end
+end
+local written = {KEYS[1], ARGV[1]}
+if #KEYS > erased + 1 then
+  local held = redis.call('MGET', unpack(KEYS, erased + 2))
+  for i = 1, #KEYS - erased - 1 do
+    local value = ARGV[i + 5]
+    if ARGV[3] == '1' or revision(held[i]) <= revision(value) then
+      written[#written + 1] = KEYS[erased + 1 + i]
+      written[#written + 1] = value
+    end
   end
 end
-redis.call('SET', KEYS[1], ARGV[1])
+redis.call('MSET', unpack(written))
 return 1
 """
+_WRITE_DIGEST = hashlib.sha1(_WRITE.encode(), usedforsecurity=False).hexdigest()
 
 
 class _Customer(msgspec.Struct):
@@ -69,6 +93,8 @@ class _Customer(msgspec.Struct):
     partition: int
 
 
+# It takes many arguments, which its types do not say.
+_pack: Callable[[tuple[object, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
 _read_customer = msgspec.msgpack.Decoder(_Customer).decode
 
 
@@ -101,24 +127,42 @@ class RedisCalls:
             socket_connect_timeout=seconds,
             retry=Retry(NoBackoff(), 0),
         )
-        self._write = self._redis.register_script(_WRITE)
 
-    async def write(self, send: Send, expected: bytes) -> bool:
-        """Write customers and their partition's stamp.
+    async def write(self, calls: Sequence[tuple[Send, bytes]]) -> list[bool]:
+        """Write customers and their partitions' stamps, on one way to Redis and back.
 
         Args:
-            send: the customers, and the stamp.
-            expected: the stamp that must be there; none may be when empty.
+            calls: of different partitions, the customers and the stamp, and the stamp that must be there;
+                none may be where that is empty.
 
         Returns:
-            Whether that was done: nothing was if another stamp is there.
+            For each whether that was done: nothing was if another stamp is there.
         """
-        return bool(
-            await self._write(
-                keys=[_key(send.partition), *send.keys],
-                args=[send.stamp, expected, "1" if send.replaces else "0", send.partition, *send.values],
-            )
-        )
+        done = await self._run(calls)
+        if any(isinstance(each, NoScriptError) for each in done):
+            await self._redis.script_load(_WRITE)
+            # Who was written finds the own stamp.
+            done = await self._run(calls)
+        for each in done:
+            if isinstance(each, Exception):
+                raise each
+        return [bool(each) for each in done]
+
+    async def _run(self, calls: Sequence[tuple[Send, bytes]]) -> list[Any]:
+        """What Redis answers to each, an error where it did not do it."""
+        packed = [_packed(send, expected) for send, expected in calls]
+        pool: Any = self._redis.connection_pool
+        # Not by way of a pipeline of the client: that packs each argument in Python, ten times as slowly.
+        connection = await pool.get_connection()
+        try:
+            await connection.send_packed_command(packed)
+            return [await _answer(connection) for _ in calls]
+        except BaseException:
+            # Answers may still be under way, and are not those of the next who is given this connection.
+            await connection.disconnect(nowait=True)
+            raise
+        finally:
+            await pool.release(connection)
 
     async def values(self, partition: int, keys: list[bytes]) -> tuple[bytes | None, list[bytes | None]]:
         """A partition's stamp, and the values of some keys at the same instant."""
@@ -187,6 +231,20 @@ def held_by(value: bytes) -> Held:
     except (msgspec.DecodeError, ValueError):
         return Held(value, None)
     return Held(value, said if said.schema == SCHEMA else None)
+
+
+def _packed(send: Send, expected: bytes) -> bytes:
+    replaces, erased = b"1" if send.replaces else b"0", len(send.erased)
+    keys = (1 + len(send.keys), _key(send.partition), *send.keys)
+    arguments = (send.stamp, expected, replaces, send.partition, erased, *send.values)
+    return _pack((b"EVALSHA", _WRITE_DIGEST, *keys, *arguments))
+
+
+async def _answer(connection: AbstractConnection) -> Any:
+    try:
+        return await connection.read_response()
+    except ResponseError as error:
+        return error
 
 
 def _partitions_of(keys: list[bytes], values: list[bytes | None]) -> Iterator[tuple[bytes, int]]:

@@ -1,3 +1,4 @@
+import msgpack
 import numpy as np
 import pytest
 
@@ -5,6 +6,7 @@ from stream_rfm.serve.marks import Marks, Table, Watermark
 from stream_rfm.serve.metrics import Metrics
 from stream_rfm.serve.outbox import _BUFFERED, Outbox
 from stream_rfm.serve.redis_calls import RedisCalls
+from stream_rfm.serve.sampling import sample_of
 from stream_rfm.serve.sweeping import Sweeping
 from stream_rfm.settings import RedisSettings
 
@@ -21,7 +23,9 @@ def outbox():
 
 def marks(**state):
     def values(rows):
-        return [b"c%d" % row for row in rows.tolist()], [b"v"] * len(rows)
+        return [b"c%d" % row for row in rows.tolist()], [
+            msgpack.packb({"revision": row}) for row in rows.tolist()
+        ]
 
     return Marks(Table(values, lambda: 9, lambda ids: np.full(len(ids), -1)), **state)
 
@@ -88,3 +92,69 @@ async def test_partition_that_is_released_leaves_nothing(outbox):
     await emptied(outbox)
     outbox.release(1)
     assert (list(outbox.sends), outbox.partitions, outbox.has_more) == ([], {}, False)
+
+
+def numbers(sends):
+    return [send.partition for send in sends]
+
+
+async def test_calls_of_different_partitions_go_together_as_far_as_one_may_bring_so_many(outbox):
+    for number, count in ((1, 300), (2, 600), (3, 200), (4, 1000)):
+        outbox.partitions[number] = marks()
+        outbox.partitions[number].changed.add(rows(count))
+    await emptied(outbox)
+    while outbox.sends:
+        first = outbox.first()
+        customers = sum(len(send.keys) for send in first)
+        assert customers <= 1000
+        following = list(outbox.sends)[len(first) : len(first) + 1]
+        assert all(customers + len(send.keys) > 1000 for send in following)
+        outbox.done(first)
+
+
+async def test_second_call_of_a_partition_waits_for_what_the_first_one_left(outbox):
+    for number in (1, 2):
+        outbox.partitions[number] = marks()
+        outbox.partitions[number].changed.add(rows(10))
+    before = await emptied(outbox)
+    outbox.partitions[before[0].partition].changed.add(rows(10))
+    after = (await emptied(outbox))[-1]
+    assert outbox.first() == before
+    outbox.done(before)
+    assert outbox.first() == [after]
+
+
+async def test_what_is_made_again_comes_with_all_that_went_with_it(outbox):
+    for number in (1, 2, 3):
+        outbox.partitions[number] = marks()
+        outbox.partitions[number].changed.add(rows(10))
+    await emptied(outbox)
+    together = numbers(outbox.first())
+    outbox.partitions[4] = marks()
+    outbox.partitions[4].changed.add(rows(10))
+    await emptied(outbox)
+    released = together.pop(1)
+    outbox.release(released)
+    assert numbers(outbox.first()) == [*together, 4]
+
+
+async def test_what_went_with_its_partition_meanwhile_is_not_let_go_twice(outbox):
+    for number in (1, 2):
+        outbox.partitions[number] = marks()
+        outbox.partitions[number].changed.add(rows(10))
+    await emptied(outbox)
+    first = outbox.first()
+    outbox.release(first[0].partition)
+    outbox.done(first)
+    assert not outbox.sends
+
+
+async def test_sample_is_compared_behind_all_calls_before_it(outbox):
+    outbox.partitions[1] = marks()
+    outbox.partitions[1].changed.add(rows(10))
+    [send] = await emptied(outbox)
+    outbox.sends.append(sample_of(1, outbox.partitions[1], np.random.default_rng(1)))
+    outbox.partitions[2] = marks()
+    outbox.partitions[2].changed.add(rows(10))
+    await emptied(outbox)
+    assert outbox.first() == [send]

@@ -4,6 +4,7 @@ import asyncio
 
 import msgpack
 import pytest
+from redis import RedisError
 
 from stream_rfm.serve.marks import Send, Watermark
 from stream_rfm.serve.redis_calls import Held, RedisCalls, end_if_cancelled, held_by
@@ -21,8 +22,14 @@ async def calls(valkey):
 
 
 def send(stamp, revision, *, replaces=False):
-    value = msgpack.packb({"revision": revision}) if revision is not None else b""
-    return Send(1, [KEY.encode()], [value], [], None, replaces, stamp)
+    """A call that writes a customer, or erases it where there is no revision."""
+    values = [msgpack.packb({"revision": revision})] if revision is not None else []
+    return Send(1, [KEY.encode()], values, [] if values else [b"c"], None, replaces, stamp)
+
+
+async def write(calls, send, expected):
+    [done] = await calls.write([(send, expected)])
+    return done
 
 
 def revision(redis):
@@ -31,59 +38,59 @@ def revision(redis):
 
 
 async def test_a_call_goes_behind_the_one_before_or_is_refused(calls, redis):
-    assert await calls.write(send(b"a", 1), b"")
-    assert await calls.write(send(b"b", 2), b"a")
-    assert not await calls.write(send(b"c", 3), b"a")
+    assert await write(calls, send(b"a", 1), b"")
+    assert await write(calls, send(b"b", 2), b"a")
+    assert not await write(calls, send(b"c", 3), b"a")
     assert (revision(redis), redis.get("rfm:partition:1")) == (2, b"b")
-    assert not await calls.write(send(b"c", 3), b""), "where none may be, one is"
-    assert await calls.write(send(b"b", 2), b"a"), "made again, as nobody heard that it was done"
+    assert not await write(calls, send(b"c", 3), b""), "where none may be, one is"
+    assert await write(calls, send(b"b", 2), b"a"), "made again, as nobody heard that it was done"
     redis.flushall()
-    assert not await calls.write(send(b"c", 3), b"b")
+    assert not await write(calls, send(b"c", 3), b"b")
     assert revision(redis) is None
 
 
 async def test_a_late_call_of_the_last_owner_does_not_bring_back_who_was_erased(calls, redis):
-    assert await calls.write(send(b"old", 1), b"")
-    assert await calls.write(send(b"new", None), b"old")
-    assert not await calls.write(send(b"late", 2), b"old")
+    assert await write(calls, send(b"old", 1), b"")
+    assert await write(calls, send(b"new", None), b"old")
+    assert not await write(calls, send(b"late", 2), b"old")
     assert revision(redis) is None
 
 
 async def test_a_late_call_of_the_last_owner_does_not_delete_who_came_since(calls, redis):
-    assert await calls.write(send(b"old", 1), b"")
-    assert await calls.write(send(b"new", 2), b"old")
-    assert not await calls.write(send(b"late", None), b"old")
-    assert not await calls.write(send(b"late", None), b""), "nor its first one"
+    assert await write(calls, send(b"old", 1), b"")
+    assert await write(calls, send(b"new", 2), b"old")
+    assert not await write(calls, send(b"late", None), b"old")
+    assert not await write(calls, send(b"late", None), b""), "nor its first one"
     assert revision(redis) == 2
 
 
 async def test_a_newer_revision_stays_unless_it_is_replaced(calls, redis):
-    assert await calls.write(send(b"a", 9), b"")
-    assert await calls.write(send(b"b", 3), b"a")
+    assert await write(calls, send(b"a", 9), b"")
+    assert await write(calls, send(b"b", 3), b"a")
     assert revision(redis) == 9
-    assert await calls.write(send(b"c", 3, replaces=True), b"b")
+    assert await write(calls, send(b"c", 3, replaces=True), b"b")
     assert revision(redis) == 3
 
 
 async def test_what_another_partition_wrote_has_no_revision_here_and_is_not_deleted(calls, redis):
     theirs = msgpack.packb({"revision": 9, "partition": 2})
     redis.set(KEY, theirs)
-    assert await calls.write(send(b"a", None), b"")
+    assert await write(calls, send(b"a", None), b"")
     assert redis.get(KEY) == theirs
     ours = send(b"b", 3)
     ours.values = [msgpack.packb({"revision": 3, "partition": 1})]
-    assert await calls.write(ours, b"a")
+    assert await write(calls, ours, b"a")
     assert revision(redis) == 3
-    assert await calls.write(send(b"c", 2), b"b")
+    assert await write(calls, send(b"c", 2), b"b")
     assert revision(redis) == 3
-    assert await calls.write(send(b"d", None), b"c")
+    assert await write(calls, send(b"d", None), b"c")
     assert revision(redis) is None
 
 
 @pytest.mark.parametrize("value", [b"", b"x", b"\xc1", msgpack.packb([1]), msgpack.packb({"revision": "x"})])
 async def test_what_cannot_be_read_is_overwritten(calls, redis, value):
     redis.set(KEY, value)
-    assert await calls.write(send(b"a", 3), b"")
+    assert await write(calls, send(b"a", 3), b"")
     assert revision(redis) == 3
 
 
@@ -91,13 +98,72 @@ async def test_what_is_of_another_type_is_overwritten(calls, redis):
     redis.rpush(KEY, "x")
     redis.rpush("rfm:partition:1", "x")
     assert await calls.held([1]) == {}
-    assert await calls.write(send(b"a", 3), b"")
+    assert await write(calls, send(b"a", 3), b"")
     assert revision(redis) == 3
+
+
+async def test_an_older_revision_stays_away_whatever_stands_before_it(calls, redis):
+    """The end of a value is read without the rest where it ends as ours do."""
+
+    def valued(stamp, **said):
+        made = send(stamp, 1)
+        made.values = [msgpack.packb({"segment": "revision", **said})]
+        return made
+
+    steps = [0, 1, 127, 128, 255, 256, 65535, 65536, 2**32 - 1]
+    stamps = [b"%d" % number for number in range(len(steps) + 1)]
+    redis.set("rfm:partition:1", stamps[0])
+    for before, stamp, number in zip(stamps, stamps[1:], steps, strict=False):
+        assert await write(calls, valued(stamp, revision=number, partition=1), before)
+        assert revision(redis) == number
+        assert await write(calls, valued(before, revision=number - 1, partition=1), stamp)
+        assert revision(redis) == number
+        assert await write(calls, valued(stamp, partition=1, revision=number - 1), before)
+        assert revision(redis) == number
+
+
+@pytest.mark.parametrize("between", [b"", b"\xa1x", b"\xdd\xff\xff\xff\xff", b"\x05\x06", b"\xce\x05"])
+async def test_what_only_ends_as_ours_do_is_overwritten(calls, redis, between):
+    redis.set(KEY, b"\x8a\xa8revision" + between + b"\xa9partition\x01")
+    assert await write(calls, send(b"a", 3), b"")
+    assert revision(redis) == 3
+
+
+async def test_calls_of_several_partitions_go_together_and_each_is_refused_for_itself(calls, redis):
+    async def together(*stamps):
+        sends = [send(stamp, None) for stamp in stamps]
+        for number, each in enumerate(sends):
+            each.partition, each.keys = number, [b"rfm:customer:gone", b"rfm:customer:c%d" % number]
+            each.values = [msgpack.packb({"revision": 1})]
+        return await calls.write([(each, b"") for each in sends])
+
+    redis.set("rfm:partition:1", b"other")
+    redis.script_flush()
+    assert await together(b"a", b"b", b"c") == [True, False, True]
+    assert [redis.get(f"rfm:partition:{number}") for number in range(3)] == [b"a", b"other", b"c"]
+    assert sorted(redis.keys("rfm:customer:*")) == [b"rfm:customer:c0", b"rfm:customer:c2"]
+    assert await together(b"a", b"b", b"d") == [True, False, False]
+    assert await calls.write([]) == []
+
+
+async def test_a_call_that_fails_is_an_error_and_those_beside_it_may_be_made_again(calls, redis):
+    def three(wrong):
+        sends = [send(b"a", 1) for _ in range(3)]
+        for number, each in enumerate(sends):
+            each.partition, each.keys = number, [b"rfm:customer:c%d" % number]
+        # More keys than values.
+        sends[1].keys += [b"x"] * wrong
+        return [(each, b"") for each in sends]
+
+    with pytest.raises(RedisError):
+        await calls.write(three(1))
+    assert sorted(redis.keys("rfm:customer:*")) == [b"rfm:customer:c0", b"rfm:customer:c2"]
+    assert await calls.write(three(0)) == [True, True, True]
 
 
 @pytest.mark.usefixtures("redis")
 async def test_values_are_read_together_with_the_stamp(calls):
-    assert await calls.write(send(b"a", 3), b"")
+    assert await write(calls, send(b"a", 3), b"")
     stamp, [value, nothing] = await calls.values(1, [KEY.encode(), b"rfm:customer:nobody"])
     assert (stamp, msgpack.unpackb(value), nothing) == (b"a", {"revision": 3}, None)
     assert await calls.stamps([1, 2]) == [b"a", None]
