@@ -18,16 +18,10 @@ from stream_rfm.stream.words import Words, standing_key
 from stream_rfm.table.store import Store
 
 _encode = msgspec.msgpack.Encoder().encode
-
-
-class _Numbers(msgspec.Struct):
-    """The numbers that end a value."""
-
-    scored_at: int
-    quantiles_version: int
-    sequence: int
-    revision: int
-    partition: int
+# The names between the numbers, as MessagePack.
+_VERSION, _SEQUENCE, _REVISION, _PARTITION = map(
+    _encode, ("quantiles_version", "sequence", "revision", "partition")
+)
 
 
 class SegmentValues:
@@ -53,20 +47,19 @@ class SegmentValues:
         customers, rows = store.customers, living(store, rows)
         ours = store.former is None and store.rules is self._rules
         words = self._words if ours else Words(store.rules, store.former)
-        numbers = map(
-            _Numbers,
-            (customers.scored_at[rows] // instant.MILLISECOND).tolist(),
-            customers.version[rows].tolist(),
-            customers.sequence[rows].tolist(),
-            customers.revision[rows].tolist(),
-            repeat(partition),
-        )
         standings = standing_key(
             customers.segment[rows], customers.r[rows], customers.f[rows], customers.m[rows]
         )
-        # The beginning counts the fields of both.
-        values = [
-            beginning + ending[1:]
-            for beginning, ending in zip(words.packed.of(standings), map(_encode, numbers), strict=True)
-        ]
-        return customers.ids_of(rows), values
+        parts = zip(
+            words.packed.of(standings),
+            map(_encode, (customers.scored_at[rows] // instant.MILLISECOND).tolist()),
+            repeat(_VERSION),
+            map(_encode, customers.version[rows].tolist()),
+            repeat(_SEQUENCE),
+            map(_encode, customers.sequence[rows].tolist()),
+            repeat(_REVISION),
+            map(_encode, customers.revision[rows].tolist()),
+            repeat(_PARTITION + _encode(partition)),
+            strict=False,
+        )
+        return customers.ids_of(rows), list(map(b"".join, parts))

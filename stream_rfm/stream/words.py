@@ -28,7 +28,7 @@ class Words:
     Attributes:
         standings: how a standing begins, by :func:`standing_key`; what follows is the recency.
         segments: the same of a segment as published; what follows is the instant.
-        packed: how MessagePack of a segment begins, by the same; what follows are five fields with numbers.
+        packed: how MessagePack of a segment begins, by the same; what follows is the instant and four fields.
         ways: what a transition says between its sequence and its order, by :func:`way_key`.
         advice: what ends a transition, by the segment entered.
     """
@@ -77,8 +77,8 @@ class Words:
 
     def _packed(self, key: int) -> bytes:
         scores = self._scores(key)
-        fields = {"segment": self._names[key >> 24], "code": scores.pop("code"), **scores}
-        return bytes([_FIXMAP | _PACKED_FIELDS]) + _pack(fields)[1:]
+        said = {"segment": self._names[key >> 24], "code": scores.pop("code"), **scores, "scored_at": None}
+        return bytes([_FIXMAP | _PACKED_FIELDS]) + _pack(said)[1:-1]
 
     def _way(self, key: int) -> bytes:
         source, target = self._names[key >> 24], self._names[key >> 8 & 0xFFFF]
@@ -97,13 +97,13 @@ class Words:
 
 
 _PARTS = ((24, 0xFFFF), (16, 0xFF), (8, 0xFF), (0, 0xFF))
+_WEIGHTS: list[Any] = [np.int64(1 << shift) for shift, _ in _PARTS]
 
 
 def standing_key(segment: Column, r: Column, f: Column, m: Column) -> Ints:
     """Which piece goes with a segment and scores."""
-    columns = (segment, r, f, m)
-    wide = [column.astype(np.int64) << shift for column, (shift, _) in zip(columns, _PARTS, strict=True)]
-    return wide[0] | wide[1] | wide[2] | wide[3]
+    key: Ints = segment * _WEIGHTS[0] + r * _WEIGHTS[1] + f * _WEIGHTS[2] + m * _WEIGHTS[3]
+    return key
 
 
 def way_key(source: Column, target: Column, cause: Column) -> Ints:

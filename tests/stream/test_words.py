@@ -48,8 +48,8 @@ def test_advice_is_that_of_the_grid():
     assert json.loads(b"{" + words.advice[NO_SEGMENT][1:]) == {"advice": ""}
 
 
-def test_a_packed_segment_begins_with_the_same_and_ends_with_five_numbers():
-    ending = b"".join(msgpack.packb(f"n{number}") + b"\x07" for number in range(5))
+def test_a_packed_segment_begins_with_the_same_and_ends_with_the_instant_and_four_numbers():
+    ending = b"\x07" + b"".join(msgpack.packb(f"n{number}") + b"\x07" for number in range(4))
     said = msgpack.unpackb(Words(Rules(GRID)).packed[key_of(2, 1, 3, 2)] + ending)
     scores = {"segment": GRID.names[2], "code": "132", "r": 1, "f": 3, "m": 2}
-    assert said == {**scores, **{f"n{number}": 7 for number in range(5)}}
+    assert said == {**scores, "scored_at": 7, **{f"n{number}": 7 for number in range(4)}}
