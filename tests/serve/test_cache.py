@@ -9,7 +9,7 @@ from cached_shop import EVERYBODY, Shop, held, revisions, stamped
 
 from stream_rfm.serve import cache as caching
 from stream_rfm.serve import outbox, sweeping
-from stream_rfm.serve.marks import Watermark
+from stream_rfm.serve.marks import Table, Watermark
 
 WATERMARK_1 = {
     "as_of": 1,
@@ -274,3 +274,33 @@ async def test_partition_that_was_let_go_is_not_written(made, redis):
     shop.commit([1])
     await shop.settled()
     assert held(redis) == {}
+
+
+async def test_refused_partition_is_written_anew_and_those_that_went_with_it_are_written(made, redis):
+    def of(number):
+        def values(rows):
+            said = msgpack.packb({"revision": revision, "partition": number})
+            return [b"%d-%d" % (number, row) for row in rows.tolist()], [said] * len(rows)
+
+        return Table(values, lambda: 4, lambda ids: np.zeros(len(ids), np.int64))
+
+    def commit(*rows):
+        for number in (1, 2, 3):
+            cache.note(number, np.array(rows, np.int64), [], Watermark(1, 2, 3, revision, "shop"))
+
+    cache, revision = made(), 1
+    shop = Shop(cache)
+    for number in (1, 2, 3):
+        cache.adopt(number, of(number), np.empty(0, np.int64), [])
+    commit(0)
+    await shop.settled()
+    redis.delete("rfm:partition:2")
+    revision = 2
+    commit(1)
+    await shop.settled()
+    keys = ["1-0", "1-1", "2-0", "2-1", "2-2", "2-3", "3-0", "3-1"]
+    said = {key: msgpack.unpackb(redis.get(f"rfm:customer:{key}"))["revision"] for key in keys}
+    assert said == {**dict.fromkeys(keys, 2), "1-0": 1, "3-0": 1}
+    assert len(redis.keys("rfm:customer:*")) == len(keys)
+    offsets = [msgpack.unpackb(redis.get(f"rfm:partition:{number}"))["offset"] for number in (1, 2, 3)]
+    assert offsets == [2, 2, 2]

@@ -67,3 +67,17 @@ def test_it_is_as_a_set_whatever_is_done(rows):
             assert expected.issuperset(taken)
             expected.difference_update(taken)
         assert len(rows) == len(expected)
+
+
+@pytest.mark.parametrize("turn", [0, 1, 60_000, 199_999])
+def test_few_are_found_wherever_they_are_in_turn(rows, turn):
+    marked = [0, 1, 20_000, 70_000, 199_998, 199_999]
+    rows.add_first(200_000)
+    assert len(rows.take(200_000)) == 200_000
+    rows.add(of(turn))
+    assert rows.take(1).tolist() == [turn]
+    rows.add(np.array(marked))
+    in_turn = [row for row in marked if row > turn] + [row for row in marked if row <= turn]
+    assert [rows.take(1).tolist()[0] for _ in marked] == in_turn
+    rows.add(np.array(marked))
+    assert sorted(rows.take(9).tolist()) == marked
