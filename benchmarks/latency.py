@@ -64,13 +64,13 @@ def show(options: argparse.Namespace, results: dict[str, Any]) -> Sequence[table
         name = f"at {load}%: order to"
         figures += tables.percentiles(f"{name} transition", [run["transition"] for run in found], transition)
         figures += tables.percentiles(f"{name} lookup", [run["lookup"] for run in found], lookup)
+    counts = [found["counts"] for run in runs for found in run["loads"].values()]
     for name, what in (
         ("Redis writes", harness.CACHE_WRITES),
-        ("SET by Redis' own count", staged.REDIS_SETS),
+        ("calls that write to Redis, by its own count", staged.REDIS_CALLS),
     ):
-        counts = [found["counts"] for run in runs for found in run["loads"].values()]
         shares = [count[what] / count[harness.TRANSITIONS] for count in counts]
-        figures.append(tables.Figure(f"{name}, for each transition", shares, 2))
+        figures.append(tables.Figure(f"{name}, for each transition", shares, 3))
     notes = [f"Transitions and lookups of new customers that never came: {_missing(runs)} (must be 0)."]
     return [
         tables.Figures(

@@ -23,7 +23,7 @@ import schedule
 import workloads
 from redis import Redis
 
-REDIS_SETS = "SET"
+REDIS_CALLS = "MSET"
 COMMITS = 'stream_rfm_commits_total{result="committed"}'
 # Between the word to start and the first order.
 _AHEAD_SECONDS = 0.3
@@ -124,8 +124,8 @@ class Stage:
     def _counts(self) -> dict[str, float]:
         """What has been counted so far, by the worker and by Redis."""
         with Redis.from_url(self.environment["STREAM_RFM_REDIS__URL"], socket_timeout=10) as redis:
-            sets = redis.info("commandstats").get("cmdstat_set", {"calls": 0})["calls"]
-        return {name: self.metric(name) for name in _COUNTED} | {REDIS_SETS: sets}
+            calls = redis.info("commandstats").get("cmdstat_mset", {"calls": 0})["calls"]
+        return {name: self.metric(name) for name in _COUNTED} | {REDIS_CALLS: calls}
 
     def _pids(self) -> dict[str, int]:
         services = self.bench.services
