@@ -53,6 +53,7 @@ _PLAIN = [name for name in HEADER.names or () if name not in {"row", "through"}]
 # Small blocks are put together, so that reading a partition takes few records however slow its traffic.
 _SMALL, _RUN = 2048, 64
 _LEAST_FORGOTTEN = 4096
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class BlockValue(msgspec.Struct, array_like=True):
@@ -88,6 +89,8 @@ class Journal:
         """
         self._store = store
         self._blocks = blocks or []
+        # How many of the last blocks in a row are small.
+        self._small = self._count_small()
         self._refunds: dict[int, int] = {
             number: order for order, numbers in store.entries.refunds_of.items() for number in numbers
         }
@@ -140,19 +143,25 @@ class Journal:
         first = last.first + last.count if last else entries.first
         if first == entries.next:
             return []
-        self._blocks.append(self._block(first, entries.next))
-        return [self._record(self._blocks[-1])]
+        block, record = self._made(first, entries.next - first)
+        self._blocks.append(block)
+        self._small = self._small + 1 if block.count < _SMALL else 0
+        return [record]
 
     def _merged(self) -> list[Record]:
         """Put the last blocks together once there are many small ones in a row."""
-        run = 0
-        while run < len(self._blocks) and self._blocks[-1 - run].count < _SMALL:
-            run += 1
-        if run < _RUN:
+        if self._small < _RUN:
             return []
-        parts = self._blocks[-run:]
-        self._blocks[-run:] = [self._block(parts[0].first, parts[-1].first + parts[-1].count)]
-        return [self._record(self._blocks[-1]), *((_key(part.first), None) for part in parts[1:])]
+        parts = self._blocks[-self._small :]
+        block, record = self._made(parts[0].first, sum(part.count for part in parts))
+        self._blocks[-self._small :] = [block]
+        self._small = self._count_small()
+        return [record, *((_key(part.first), None) for part in parts[1:])]
+
+    def _count_small(self) -> int:
+        return next(
+            (i for i, each in enumerate(reversed(self._blocks)) if each.count >= _SMALL), len(self._blocks)
+        )
 
     def _forget(self, as_of: int) -> list[Record]:
         """Drop the oldest blocks once all they hold is out of the window and of the dedupe horizon."""
@@ -177,30 +186,25 @@ class Journal:
         entries.drop(count)
         self._refunds = {number: order for number, order in self._refunds.items() if number >= entries.first}
         gone, self._blocks = self._blocks[:old], self._blocks[old:]
+        self._small = min(self._small, len(self._blocks))
         return [(_key(block.first), None) for block in gone]
 
-    def _block(self, first: int, end: int) -> Block:
+    def _made(self, first: int, count: int) -> tuple[Block, Record]:
+        """A block of entries, and what is written of it."""
         entries = self._store.entries
-        at: Ints = entries.at[first - entries.first : end - entries.first]
-        return Block(first, end - first, int(at.max()))
-
-    def _record(self, block: Block) -> Record:
-        entries = self._store.entries
-        start = block.first - entries.first
-        part = slice(start, start + block.count)
-
-        def raw(column: Column, kind: str) -> bytes:
-            return column.astype(kind).tobytes()
-
+        start = first - entries.first
+        part = slice(start, start + count)
+        at: Ints = entries.at[part]
+        block = Block(first, count, int(at.max()))
         value = BlockValue(
-            at=raw(entries.at[part], "<i8"),
-            amount=raw(entries.amount[part], "<i8"),
-            key=raw(entries.key[part], "<u8"),
-            row=raw(entries.row[part], "<u4"),
-            kind=raw(entries.kind[part], "u1"),
-            refunds=self._refunds_in(block),
+            at=_raw(at, "<i8"),
+            amount=_raw(entries.amount[part], "<i8"),
+            key=_raw(entries.key[part], "<u8"),
+            row=_raw(entries.row[part], "<u4"),
+            kind=_raw(entries.kind[part], "u1"),
+            refunds=self._refunds_in(block) if self._refunds else [],
         )
-        return _key(block.first), msgspec.msgpack.encode(value)
+        return block, (_key(first), _encode(value))
 
     def _refunds_in(self, block: Block) -> list[tuple[int, int]]:
         if len(self._refunds) > block.count:
@@ -208,6 +212,10 @@ class Journal:
         else:
             numbers = [n for n in self._refunds if block.first <= n < block.first + block.count]
         return [(number - block.first, self._refunds[number]) for number in sorted(numbers)]
+
+
+def _raw(column: Column, kind: str) -> bytes:
+    return column.astype(kind, copy=False).tobytes()
 
 
 def _key(first: int) -> bytes:

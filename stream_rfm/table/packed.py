@@ -72,6 +72,13 @@ class Packed:
 
     def part(self, low: int, high: int) -> Ints:
         """The values at a stretch of places."""
+        chunk = low // CHUNK
+        if low < high <= (chunk + 1) * CHUNK and not self._full.values[chunk]:
+            # All of one chunk, as what was just appended mostly is.
+            steps = self._steps.values[low:high].astype(np.int64)
+            steps *= self._unit.values[chunk]
+            steps += self._base.values[chunk]
+            return steps
         values = np.empty(max(0, high - low), np.int64)
         for start in range(low, high, _SLICE):
             end = min(start + _SLICE, high)

@@ -24,6 +24,8 @@ def test_values_come_back_as_they_were(history, gone, data):
             column.append(np.array(batch, np.int64))
             plain += batch
             assert column.part(0, len(plain)).tolist() == plain
+            low, high = sorted(data.draw(st.integers(0, len(plain))) for _ in range(2))
+            assert column.part(low, high).tolist() == plain[low:high]
         where = data.draw(st.lists(st.sampled_from(range(len(plain))), max_size=5)) if plain else []
         assert column.take(np.array(where, np.int64)).tolist() == [plain[place] for place in where]
         chunks = min(gone, len(plain) // 4)
