@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from stream_rfm.kafka.topics import Topics
 from stream_rfm.model.version import Version
@@ -13,6 +14,10 @@ from stream_rfm.stream.outcome import Outcome
 from stream_rfm.stream.publication import Publication, dead_letter, living
 from stream_rfm.stream.transaction import Work
 from stream_rfm.table import report as reports
+from stream_rfm.table.former import Former
+from stream_rfm.table.moves import Moves
+
+T = TypeVar("T")
 
 # The event loop gets its turn after so many transitions, some ten milliseconds.
 _SLICE = 2_000
@@ -41,8 +46,10 @@ class Gathering:
             detected_at: the instant that it is.
         """
         work = Work()
+        await self._put_transitions(work, outcomes, detected_at)
+        await self._put_segments(work, outcomes)
         for lane, outcome in outcomes:
-            await self._put(work, lane, outcome, detected_at)
+            self._put_the_rest(work, lane, outcome)
             # Every transaction carries offsets, even where none moved: they are what fences a zombie.
             work.offsets[self.topics.orders.name, lane.number] = lane.partition.position
         if made:
@@ -50,30 +57,65 @@ class Gathering:
             work.offsets[self.topics.summaries.name, 0] = merging.needed_from()
         return work
 
-    async def _put(self, work: Work, lane: Lane, outcome: Outcome, detected_at: int) -> None:
-        topics, number, store = self.topics, lane.number, lane.partition.store
-        changes = outcome.changes
-        for moves in changes.moves:
-            for start in range(0, len(moves), _SLICE):
-                part = moves[start : start + _SLICE]
-                work.put(topics.transitions.name, number, self._publication.transitions(part, detected_at))
-                await asyncio.sleep(0)
-        work.put(topics.segments.name, number, list(self._publication.erased(changes.erased)))
-        rows = living(store, changes.rows())
-        for start in range(0, len(rows), _SLICE):
-            part_of_rows = rows[start : start + _SLICE]
-            work.put(topics.segments.name, number, self._publication.segments(store, part_of_rows, number))
+    async def _put_transitions(
+        self, work: Work, outcomes: Sequence[tuple[Lane, Outcome]], detected_at: int
+    ) -> None:
+        parts = [
+            (lane.number, moves[start : start + _SLICE] if len(moves) > _SLICE else moves)
+            for lane, outcome in outcomes
+            for moves in outcome.changes.moves
+            for start in range(0, len(moves), _SLICE)
+        ]
+        for group in _together(parts, lambda part: len(part[1]), lambda part: part[1].former):
+            joined = Moves.joined([moves for _, moves in group])
+            messages = self._publication.transitions(joined, detected_at)
+            end = 0
+            for number, moves in group:
+                start, end = end, end + len(moves)
+                work.put(self.topics.transitions.name, number, messages[start:end])
             await asyncio.sleep(0)
-        work.put(
-            topics.dead_letters.name,
-            number,
-            [
-                dead_letter(topics.orders.name, number, record, reason)
-                for record, reason in outcome.dead_letters
-            ],
-        )
+
+    async def _put_segments(self, work: Work, outcomes: Sequence[tuple[Lane, Outcome]]) -> None:
+        name, parts = self.topics.segments.name, []
+        for lane, outcome in outcomes:
+            changes, store = outcome.changes, lane.partition.store
+            if changes.erased:
+                work.put(name, lane.number, list(self._publication.erased(changes.erased)))
+            if changes.changed:
+                rows = living(store, changes.rows())
+                parts += [
+                    (store, rows[start : start + _SLICE], lane.number)
+                    for start in range(0, len(rows), _SLICE)
+                ]
+        for group in _together(parts, lambda part: len(part[1]), lambda part: part[0].former):
+            for (_, _, number), messages in zip(group, self._publication.segments(group), strict=True):
+                work.put(name, number, messages)
+            await asyncio.sleep(0)
+
+    def _put_the_rest(self, work: Work, lane: Lane, outcome: Outcome) -> None:
+        topics, number = self.topics, lane.number
+        letters = [
+            dead_letter(topics.orders.name, number, record, reason) for record, reason in outcome.dead_letters
+        ]
+        work.put(topics.dead_letters.name, number, letters)
         if outcome.report is not None:
             key = str(number).encode()
             work.put(topics.summaries.name, 0, [(key, reports.encode(outcome.report), [])])
         changelog = [*outcome.changelog, *lane.partition.records(outcome.erased)]
         work.put(topics.changelog.name, number, [(key, value, []) for key, value in changelog])
+
+
+def _together(
+    parts: Sequence[T], size: Callable[[T], int], former: Callable[[T], Former | None]
+) -> Iterator[list[T]]:
+    """Put parts together up to a slice; what they take by themselves is most of what a small one takes."""
+    group: list[T] = []
+    total = 0
+    for part in parts:
+        if group and (total + size(part) > _SLICE or former(part) is not former(group[0])):
+            yield group
+            group, total = [], 0
+        group.append(part)
+        total += size(part)
+    if group:
+        yield group

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from stream_rfm.model import instant, scoring, version
-from stream_rfm.model.arrays import Bools, Ints
+from stream_rfm.model.arrays import Bools, Column, Ints
 from stream_rfm.model.order import Rejected
 from stream_rfm.model.rules import Rules
 from stream_rfm.model.version import Version
@@ -30,6 +31,8 @@ _SEGMENT_HEADERS: list[tuple[str, bytes]] = [("content-type", _JSON), (_SCHEMA, 
 _SEGMENT_VALUE = (
     b'{"customer_id":%%b%%b"%%b","quantiles_version":%%d,"sequence":%%d,"revision":%%d,"partition":%d}'
 )
+# The columns of customers that segments are published of.
+_PUBLISHED = ("segment", "r", "f", "m", "scored_at", "version", "sequence", "revision")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -70,24 +73,34 @@ class Publication:
             )
         ]
 
-    def segments(self, store: Store, rows: Ints, partition: int) -> list[Message]:
-        """The current segment of customers, keyed by customer (``schemas/segment.v1.json``)."""
-        customers = store.customers
-        words = self._words if store.former is None else Words(self._rules, store.former)
-        ids = customers.ids_of(rows)
-        r, f, m = customers.r[rows], customers.f[rows], customers.m[rows]
-        scored_at = customers.scored_at[rows]
-        value = _SEGMENT_VALUE % partition
+    def segments(self, parts: Sequence[tuple[Store, Ints, int]]) -> list[list[Message]]:
+        """The current segment of customers, keyed by customer (``schemas/segment.v1.json``).
+
+        Args:
+            parts: stores with the same former rules, rows of each, and the number of its partition.
+
+        Returns:
+            The messages of each.
+        """
+        first, _, _ = parts[0]
+        words = self._words if first.former is None else Words(self._rules, first.former)
+        ids = [store.customers.ids_of(rows) for store, rows, _ in parts]
+        segment, r, f, m, scored_at, version, sequence, revision = _together(parts)
         facts = zip(
-            json_texts.strings(ids),
-            words.segments.of(standing_key(customers.segment[rows], r, f, m)),
+            json_texts.strings([each for some in ids for each in some]),
+            words.segments.of(standing_key(segment, r, f, m)),
             json_texts.instants(scored_at - scored_at % instant.MILLISECOND),
-            customers.version[rows].tolist(),
-            customers.sequence[rows].tolist(),
-            customers.revision[rows].tolist(),
+            version.tolist(),
+            sequence.tolist(),
+            revision.tolist(),
             strict=True,
         )
-        return [(each, value % said, _SEGMENT_HEADERS) for each, said in zip(ids, facts, strict=True)]
+        headers = _SEGMENT_HEADERS
+        messages: list[list[Message]] = []
+        for some, (_, _, partition) in zip(ids, parts, strict=True):
+            value = _SEGMENT_VALUE % partition
+            messages.append([(each, value % said, headers) for each, said in zip(some, facts, strict=False)])
+        return messages
 
     def erased(self, customers: Iterable[bytes]) -> Iterator[Message]:
         """Tombstones for customers that are forgotten."""
@@ -135,9 +148,8 @@ def segment_documents(store: Store, rows: Ints, partition: int) -> Iterator[tupl
     if store.former is not None:
         names |= store.former.names
         eras = store.former.eras
-    columns = ("segment", "r", "f", "m", "scored_at", "version", "sequence", "revision")
     facts = zip(
-        customers.ids_of(rows), *(getattr(customers, name)[rows].tolist() for name in columns), strict=True
+        customers.ids_of(rows), *(getattr(customers, name)[rows].tolist() for name in _PUBLISHED), strict=True
     )
     for customer, segment, r, f, m, scored_at, number, sequence, revision in facts:
         scored, era = r > 0, eras.get(segment, rules)
@@ -157,6 +169,12 @@ def segment_documents(store: Store, rows: Ints, partition: int) -> Iterator[tupl
                 "partition": partition,
             },
         )
+
+
+def _together(parts: Sequence[tuple[Store, Ints, int]]) -> list[Column]:
+    """What is published of rows of several stores, a column each."""
+    tables = [(store.customers, rows) for store, rows, _ in parts]
+    return [np.concatenate([getattr(table, name)[rows] for table, rows in tables]) for name in _PUBLISHED]
 
 
 def living(store: Store, rows: Ints) -> Ints:

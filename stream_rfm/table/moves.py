@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -35,6 +35,11 @@ class Standings:
     def take(self, where: Ints | slice) -> Standings:
         """Those at some places."""
         return Standings(*[getattr(self, name)[where] for name in STANDING])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Standings]) -> Standings:
+        """Those of several, one behind the other."""
+        return cls(*[np.concatenate([getattr(part, name) for part in parts]) for name in STANDING])
 
 
 #: The names of the columns of standings.
@@ -85,6 +90,21 @@ class Moves:
             version=self.version[part],
             revision=self.revision[part],
             former=self.former,
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Moves]) -> Moves:
+        """Those of several with the same former rules, one behind the other."""
+        if len(parts) == 1:
+            return parts[0]
+        columns = ("sequence", "cause", "stamp", "version", "revision")
+        return cls(
+            ids=[each for part in parts for each in part.ids],
+            order_ids=[each for part in parts for each in part.order_ids],
+            before=Standings.joined([part.before for part in parts]),
+            after=Standings.joined([part.after for part in parts]),
+            former=parts[0].former,
+            **{name: np.concatenate([getattr(part, name) for part in parts]) for name in columns},
         )
 
     def transitions(self, grid: Grid) -> Iterator[Transition]:

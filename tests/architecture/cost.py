@@ -86,7 +86,7 @@ class Way:
         partition = self._partition
         _, changes = partition.advance(decode(batch, _INTAKE).batch, _NOW)
         moved = [self._publication.transitions(moves, _NOW) for moves in changes.moves]
-        segments = self._publication.segments(partition.store, changes.rows(), 0)
+        [segments] = self._publication.segments([(partition.store, changes.rows(), 0)])
         return [*moved, segments, partition.records([])]
 
 

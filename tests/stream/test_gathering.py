@@ -74,6 +74,28 @@ async def test_customer_erased_and_here_again_has_the_tombstone_first(parts, gat
     assert values[-1]["segment"] == "unscored"
 
 
+async def test_partitions_put_together_get_what_each_gets_by_itself(parts, gathering, monkeypatch):
+    outcomes = [
+        worked(
+            parts,
+            number,
+            *(order(at, f"c-{number}-{at % 3}", ts=day(1 + at % 2)) for at in range(number * 3 + 1)),
+        )
+        for number in range(3)
+    ]
+    # What the changelog is told, it is told once: here it is about all the others.
+    topics = (parts.topics.transitions.name, parts.topics.segments.name)
+    alone = {}
+    for outcome in outcomes:
+        work = await gathering.work_of([outcome], [], parts.merging, NOW)
+        alone |= {place: said for place, said in work.messages.items() if place[0] in topics}
+    assert alone.keys() == {(topic, number) for topic in topics for number in range(3)}
+    for most in (2_000, 4, 1):
+        monkeypatch.setattr("stream_rfm.stream.gathering._SLICE", most)
+        work = await gathering.work_of(outcomes, [], parts.merging, NOW)
+        assert {place: said for place, said in work.messages.items() if place[0] in topics} == alone
+
+
 async def test_every_transaction_carries_offsets_even_where_none_moved(parts, gathering):
     lane = Lane(Partition(2, parts.rules, parts.clock), parts.versions)
     lane.look_around(NOW)

@@ -88,7 +88,9 @@ def test_customer_who_was_erased_and_is_here_again_at_that_instant_has_other_eve
 
 def test_segments_are_what_the_cache_gets_with_times_for_people(publication, scorer):
     rows = living(scorer.store, np.arange(scorer.store.customers.count))
-    published = {key: json.loads(value) for key, value, _ in publication.segments(scorer.store, rows, 5)}
+    published = {
+        key: json.loads(value) for key, value, _ in publication.segments([(scorer.store, rows, 5)])[0]
+    }
     cached = dict(segment_documents(scorer.store, rows, 5))
     assert published.keys() == cached.keys() == {event.customer_id.encode() for event in HISTORY} - {b"c4"}
     for key, document in published.items():
@@ -151,7 +153,7 @@ def test_segments_are_written_as_one_by_one(history, rules, days, best):
         )
         for customer, segment in segment_documents(scorer.store, rows, 3)
     ]
-    found = Publication(scorer.rules, "shop").segments(scorer.store, rows, 3)
+    found = Publication(scorer.rules, "shop").segments([(scorer.store, rows, 3)])[0]
     assert [(key, value) for key, value, _ in found] == expected
 
 
@@ -175,7 +177,7 @@ def test_who_still_stands_by_former_rules_is_shown_by_them(scorer):
     scorer.store.former = Former(customers, scorer.store.entries, [Era.of(scorer.rules, 0)], None)
     scorer.store.rules = Rules(load("classic-5"), best="low")
     assert dict(segment_documents(scorer.store, np.arange(2), 0)) == shown
-    published = Publication(scorer.store.rules, "shop").segments(scorer.store, np.arange(2), 0)
+    published = Publication(scorer.store.rules, "shop").segments([(scorer.store, np.arange(2), 0)])[0]
     for key, value, _ in published:
         document = json.loads(value)
         assert [document[name] for name in ("segment", "code", "r")] == [

@@ -6,7 +6,7 @@ from scorer import GRID, Scorer
 
 from stream_rfm.model.rules import Rules
 from stream_rfm.model.transition import Cause, Standing, Transition
-from stream_rfm.table.moves import CAUSE, CAUSES
+from stream_rfm.table.moves import CAUSE, CAUSES, Moves
 
 RULES = Rules(GRID, window=None)
 
@@ -62,3 +62,15 @@ def test_standings_are_taken_by_their_places():
         scorer.count([order(f"c{number}", "a", 0, number)])
     every = scorer.store.standings(np.arange(4))
     assert every.take(np.array([3, 0])).monetary.tolist() == [3 * UNIT, 0]
+
+
+def test_moves_put_together_are_those_of_each_in_turn():
+    scorer = Scorer(RULES)
+    for day in range(3):
+        scorer.count([order(f"c{day + each}", f"{day}-{each}", day, 10 + 25 * day) for each in range(3)])
+    parts = scorer.changes.moves
+    assert len(parts) == 3
+    joined = Moves.joined(parts)
+    assert len(joined) == sum(map(len, parts))
+    assert list(joined.transitions(GRID)) == scorer.transitions()
+    assert Moves.joined(parts[:1]) is parts[0]
