@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -222,12 +223,30 @@ class Transactions:
 
 async def _batches(producer: FencedProducer, messages: list[Message]) -> list[Any]:
     batches = [producer.create_batch()]
-    for key, value, headers in messages:
-        if batches[-1].append(timestamp=None, key=key, value=value, headers=headers) is None:
-            batches[-1].close()
-            # Some milliseconds of work are done: the event loop gets its turn.
-            await asyncio.sleep(0)
-            batches.append(producer.create_batch())
-            batches[-1].append(timestamp=None, key=key, value=value, headers=headers)
-    batches[-1].close()
+    done = _fill(batches[-1], messages, 0)
+    while done < len(messages):
+        # Some milliseconds of work are done: the event loop gets its turn.
+        await asyncio.sleep(0)
+        batches.append(producer.create_batch())
+        done = _fill(batches[-1], messages, done)
     return batches
+
+
+def _fill(batch: Any, messages: list[Message], start: int) -> int:
+    """Put messages into a new batch from one on, the first of them however large it is.
+
+    It is what ``append`` does for one, in one loop: what that does around the call of its compiled builder
+    takes a third of the time.
+
+    Returns:
+        Where the first is that does not go into it.
+    """
+    append = batch._builder.append  # noqa: SLF001 - aiokafka has no other way to it
+    for count, (key, value, headers) in enumerate(islice(messages, start, None)):
+        if append(count, None, key, value, headers) is None:
+            break
+    else:
+        count = len(messages) - start
+    batch._relative_offset = count  # noqa: SLF001 - how many records there are
+    batch.close()
+    return start + count
