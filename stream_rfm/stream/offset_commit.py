@@ -24,6 +24,7 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
+from stream_rfm.stream.flat_produce import FlatProduceHandler
 from stream_rfm.stream.sent_once import AddOffsetsOnce, AddPartitionsOnce, EndOnce, SentOnce
 
 
@@ -164,9 +165,14 @@ class _PlainResponse:
 
 
 class FencedSender(Sender):
-    """aiokafka's sender, but for how offsets go out with a transaction, and for what is never sent again."""
+    """aiokafka's sender, but for how offsets and batches go out, and for what is never sent again."""
 
     membership = Membership()
+
+    async def _send_produce_req(self, node_id: int, batches: Any) -> None:
+        await FlatProduceHandler(self, batches).do(node_id)
+        self._in_flight.remove(node_id)
+        self._muted_partitions.difference_update(batches)
 
     async def _do_add_partitions_to_txn(self, tps: Any) -> bool:
         node = await self._coordinator_of_transactions()
