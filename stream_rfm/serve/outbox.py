@@ -18,8 +18,8 @@ from stream_rfm.serve.sweeping import Sweeping
 
 #: What part of the time is for reading values. Sending takes twice as much again.
 SHARE = 0.1
-# Calls that may wait to be made: some megabytes.
-_BUFFERED = 24
+# Customers in calls that may wait to be made: some megabytes. And calls of one partition, on average.
+_BUFFERED, _CALLS = 24 * BATCH, 3
 # How long the event loop may be held to read values, in seconds of this thread's work.
 _LONGEST_HOLD = 0.005
 # The longest time that counts for the share, seconds: after a pause there is no more to be had.
@@ -49,7 +49,7 @@ class Outbox:
         self.sends: deque[Send | Sample] = deque()
         self.arrived = asyncio.Event()
         self._sweeping = sweeping
-        self._turn = 0
+        self._served = -1
         self._collected_at = self._sampled_at = time.monotonic()
         self._sample_seconds = sample_seconds
         self._random = np.random.default_rng()
@@ -121,9 +121,7 @@ class Outbox:
         started = time.monotonic()
         budget = SHARE * min(_LONGEST_SINCE, started - self._collected_at)
         self._collected_at = started
-        numbers = list(self.partitions)
-        self._turn = (self._turn + 1) % max(1, len(numbers))
-        turns = [(n, self.partitions[n]) for n in numbers[self._turn :] + numbers[: self._turn]]
+        turns = self._in_turn()
         if started - self._sampled_at > self._sample_seconds > 0:
             self._sampled_at = started
             self._collect_sample(turns)
@@ -137,6 +135,12 @@ class Outbox:
                 await asyncio.sleep(0)
                 spent, since = spent + worked, time.thread_time()
 
+    def _in_turn(self) -> _Turns:
+        """All partitions, the one behind the last served first: none waits while others go twice."""
+        numbers = sorted(self.partitions)
+        numbers.sort(key=lambda number: number <= self._served)
+        return [(number, self.partitions[number]) for number in numbers]
+
     @property
     def pending(self) -> int:
         """How many customers are to be written."""
@@ -144,13 +148,15 @@ class Outbox:
 
     @property
     def _has_room(self) -> bool:
-        return len(self.sends) < _BUFFERED
+        waiting = sum(len(send.keys) for send in self.sends)
+        return waiting < _BUFFERED and len(self.sends) < _CALLS * max(8, len(self.partitions))
 
     def _steps(self, turns: _Turns) -> Iterator[None]:
         """Do what is to be done, a piece each time: what is new, what a sweep has found, and the backlog."""
         for number, partition in turns:
             while self.has(number, partition) and partition.has_news and self._has_room:
                 self.sends.append(partition.take(number))
+                self._served = number
                 yield
         while self._sweeping.has_found:
             self._sweeping.judge()
@@ -158,6 +164,7 @@ class Outbox:
         for number, partition in turns:
             while self.has(number, partition) and partition.has_backlog and self._has_room:
                 self.sends.append(partition.take(number))
+                self._served = number
                 yield
 
     def _collect_sample(self, turns: _Turns) -> None:

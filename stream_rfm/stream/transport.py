@@ -25,9 +25,11 @@ Positions = Callable[[], Mapping[TP, int]]
 
 # How long what was fetched may be waited for: a partition that is resumed meanwhile is noticed after it.
 _FETCH_SECONDS = 0.1
-# A fetch takes the worker about a millisecond, whatever it brings. So the broker waits until it brings
-# something, but not for long: a partition that is not part of the fetch in flight waits for its end, too.
-_FETCH_BYTES, _FETCH_MS = 64 << 10, 20
+# A fetch takes the worker a tenth of a millisecond for each partition, whatever it brings. So the broker
+# waits until it brings something, but not for long: a partition that is not part of the fetch in flight waits
+# for its end, too.
+_FETCH_BYTES = 512 << 10
+_FETCH_MS, _FETCH_MS_EACH, _MOST_FETCH_MS = 20, 1, 50
 
 
 class CommittedConsumerThread(driver.AIOKafkaConsumerThread):
@@ -85,7 +87,10 @@ class BatchConsumer(driver.Consumer):
 
         From here on no position is looked up any more: one that has gone from the topic is said, not passed.
         """
-        await self.seek_wait(self.positions())
+        positions = self.positions()
+        await self.seek_wait(positions)
+        wait = min(_MOST_FETCH_MS, max(_FETCH_MS, _FETCH_MS_EACH * len(positions)))
+        self._fetcher._fetch_max_wait_ms = wait  # noqa: SLF001 - it is asked for each fetch
         self._reset_by(OffsetResetStrategy.NONE)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
@@ -94,8 +99,11 @@ class BatchConsumer(driver.Consumer):
         await super().on_partitions_revoked(revoked)
 
     def _reset_by(self, strategy: int) -> None:
-        fetcher = self._thread._ensure_consumer()._fetcher  # noqa: SLF001 - there is no other way
-        fetcher._default_reset_strategy = strategy  # noqa: SLF001 - see above
+        self._fetcher._default_reset_strategy = strategy  # noqa: SLF001 - there is no other way
+
+    @property
+    def _fetcher(self) -> Any:
+        return self._thread._ensure_consumer()._fetcher  # noqa: SLF001 - Faust and aiokafka keep it there
 
     def membership(self) -> Membership:
         """Who this consumer is in its group, now."""

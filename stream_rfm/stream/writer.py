@@ -233,7 +233,7 @@ class Writer(Service):
         ended = time.monotonic()
         self._accounts.committed(outcomes, ended - started, now())
         transitions = sum(outcome.transitions for _, outcome in outcomes)
-        self._pace.committed(ended - started)
+        self._pace.committed(ended - started, len(outcomes))
         self._turns.allowance.learn(ended - making, transitions)
         for version in made:
             self.take_version(version)

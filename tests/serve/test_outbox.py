@@ -57,8 +57,23 @@ async def test_what_is_new_in_any_partition_goes_before_every_backlog(outbox):
 async def test_more_than_there_is_room_for_stays_a_mark(outbox):
     outbox.partitions[1] = marks()
     outbox.partitions[1].backlog.add(rows(40_000))
-    assert len(await emptied(outbox)) == _BUFFERED
-    assert outbox.pending == 40_000 - 1000 * _BUFFERED
+    assert sum(len(send.keys) for send in await emptied(outbox)) == _BUFFERED
+    assert outbox.pending == 40_000 - _BUFFERED
+
+
+async def test_of_many_partitions_none_waits_while_others_go_twice(outbox):
+    for number in range(64):
+        outbox.partitions[number] = marks()
+    served: list[int] = []
+    while len(served) < 3 * 64:
+        for partition in outbox.partitions.values():
+            partition.changed.add(rows(700))
+        outbox._collected_at = 0.0
+        await outbox.collect()
+        assert 0 < sum(len(send.keys) for send in outbox.sends) < _BUFFERED + 1000
+        served += [send.partition for send in outbox.sends]
+        outbox.sends.clear()
+    assert [served.count(number) for number in range(64)] == [pytest.approx(len(served) / 64, abs=1)] * 64
 
 
 async def test_beginning_anew_takes_back_what_was_not_sent(outbox):

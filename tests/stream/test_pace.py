@@ -3,12 +3,12 @@ import pytest
 from stream_rfm.stream.pace import Pace
 
 
-def paced(commit_seconds, commits=100, commit_ms=50):
+def paced(commit_seconds, commits=100, commit_ms=50, partitions=1):
     """A pace behind so many transactions, one a second, the last one begun at 0."""
     pace = Pace(commit_ms)
     for number in range(commits):
         pace.looked(number - commits + 1.0)
-        pace.committed(commit_seconds)
+        pace.committed(commit_seconds, partitions)
     return pace
 
 
@@ -47,7 +47,7 @@ def test_commits_that_take_longer_than_others_say_how_much_they_hold():
     pace = paced(0.02)
     before = pace.interval
     pace.looked(5.0)
-    pace.committed(0.3)
+    pace.committed(0.3, 1)
     assert pace.interval == before
     assert pace.pause(5.0) == pytest.approx(before)
 
@@ -55,7 +55,7 @@ def test_commits_that_take_longer_than_others_say_how_much_they_hold():
 def test_what_the_quickest_took_is_forgotten_in_time():
     pace = paced(0.02)
     for _ in range(20):
-        pace.committed(0.05)
+        pace.committed(0.05, 1)
     assert pace.interval == pytest.approx(0.15)
 
 
@@ -64,3 +64,13 @@ def test_what_is_not_committed_is_looked_after_at_least_so_often():
     pace.looked(10.0)
     assert pace.rest(10.01) == pytest.approx(0.04)
     assert pace.rest(10.06) <= 0
+
+
+@pytest.mark.parametrize(
+    ("partitions", "commit_ms", "interval"), [(8, 50, 0.05), (64, 50, 0.16), (64, 400, 0.4), (500, 50, 0.2)]
+)
+def test_of_many_partitions_more_is_gathered(partitions, commit_ms, interval):
+    pace = paced(0.005, commit_ms=commit_ms, partitions=partitions)
+    assert pace.interval == pytest.approx(interval)
+    pace.committed(0.005, 1)
+    assert pace.interval == commit_ms / 1000
