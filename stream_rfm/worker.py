@@ -143,6 +143,8 @@ def _load_kernels() -> None:
         kernels.load()
     except ImportError as error:
         log.warning("orders are read without compiled code, and slower", extra={"reason": str(error)})
+    # What compiles is half a million objects, and a look for cycles among them would hold all else for long.
+    gc.freeze()
 
 
 def _prepare_topics(settings: Settings, metrics: Metrics) -> None:
