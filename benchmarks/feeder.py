@@ -17,7 +17,7 @@ import schedule
 import workloads
 
 # How often it looks what is due: orders wait for that, and it is part of their latency.
-_TICK_SECONDS = 0.02
+_TICK_SECONDS = 0.01
 
 
 #: Record batches of one tick, each with its partition.

@@ -21,7 +21,7 @@ from stream_rfm.table.store import Changes
 
 # What one step looks at: below a millisecond of work, mostly. And where all of them move it is no more than
 # what a transaction may carry beyond its limit.
-_ROWS = 2_000
+_ROWS = 1_000
 
 
 class Lane:

@@ -32,6 +32,7 @@ class Turns:
         self._now = now
         self._held_since = 0.0
         self._interrupted = 0
+        self._scoring_since: float | None = None
 
     async def work(self, lanes: Collection[Lane], worked: Callable[[Lane], None]) -> None:
         """Let every lane do what it has to, or enough for one transaction.
@@ -48,9 +49,20 @@ class Turns:
             lane.look_around(self._now())
             await self._yield_if_held()
             worked(lane)
-        self.allowance.begin(sum(lane.outcome.transitions for lane in lanes))
-        for lane in self._in_turn(lanes):
+        some = self._in_turn(lanes)
+        self.allowance.begin(sum(lane.outcome.transitions for lane in lanes), self._lasted(bool(some)))
+        for lane in some:
             await self._score(lane)
+
+    def _lasted(self, scoring: bool) -> float:  # noqa: FBT001 - what there is
+        """For how many seconds there has been something to be scored."""
+        if not scoring:
+            self._scoring_since = None
+            return 0.0
+        now = time.monotonic()
+        if self._scoring_since is None:
+            self._scoring_since = now
+        return now - self._scoring_since
 
     async def _score(self, lane: Lane) -> None:
         """Score and report customers of a lane, as far as the transaction may carry it."""

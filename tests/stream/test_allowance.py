@@ -2,10 +2,12 @@ import pytest
 
 from stream_rfm.stream.allowance import Allowance
 
+LONG = 15.0
 
-def slices(allowance, seconds, transitions, others=0):
+
+def slices(allowance, seconds, transitions, others=0, lasted=LONG):
     """How many slices one transaction carries."""
-    allowance.begin(others)
+    allowance.begin(others, lasted)
     count = 0
     while allowance.left:
         allowance.spend(seconds, transitions)
@@ -48,3 +50,12 @@ def test_a_small_transaction_says_nothing_of_what_a_transition_takes():
     before = slices(allowance, 0, 100)
     allowance.learn(5.0, 10)
     assert slices(allowance, 0, 100) == before
+
+
+@pytest.mark.parametrize(
+    ("lasted", "part"), [(0.0, 0.25), (5.0, 0.5), (10.0, 0.75), (15.0, 1.0), (99.0, 1.0)]
+)
+def test_the_longer_a_rescoring_has_lasted_the_more_is_carried(lasted, part):
+    allowance = learned(20e-6)
+    assert slices(allowance, 0, 1, lasted=lasted) == pytest.approx(3_000 * part, abs=2)
+    assert slices(allowance, 0.001, 0, lasted=lasted) == pytest.approx(40 * part, abs=1)

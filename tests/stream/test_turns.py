@@ -75,6 +75,7 @@ def limit(monkeypatch, transitions):
     """Let a transaction carry so many transitions of a rescoring, and what one slice adds."""
     monkeypatch.setattr("stream_rfm.stream.allowance._MOST", transitions)
     monkeypatch.setattr("stream_rfm.stream.allowance._LEAST", transitions)
+    monkeypatch.setattr("stream_rfm.stream.allowance._FIRST_PART", 1.0)
 
 
 async def test_a_version_comes_in_parts_and_orders_between_them(shop, monkeypatch):
@@ -188,3 +189,14 @@ async def test_each_lane_is_told_when_its_orders_had_their_turn(shop):
     shop.worked.clear()
     await shop.transaction()
     assert shop.worked == [0, 1]
+
+
+async def test_the_longer_a_version_takes_the_more_of_it_a_transaction_carries(shop, monkeypatch):
+    limit(monkeypatch, 12)
+    monkeypatch.setattr("stream_rfm.stream.allowance._FIRST_PART", 0.25)
+    shop.version(1)
+    first = sum(each.transitions for each in await shop.transaction())
+    monkeypatch.setattr("stream_rfm.stream.allowance._GROWS_FOR", 1e-9)
+    second = sum(each.transitions for each in await shop.transaction())
+    assert first == 3
+    assert second in {12, 13, 14}
