@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 
 # Commits take no more than one part in so many of the time.
-_PARTS = 3
+_PARTS = 2
 # Between two transactions, however long commits take: an order waits for that and for two commits, and half a
 # second is what all may take.
 _MOST_SECONDS = 0.2
