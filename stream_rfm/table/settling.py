@@ -2,7 +2,7 @@
 
 Both say the same. In columns, as :mod:`stream_rfm.table.judgement` does it, each step is a call of numpy, and
 a hundred of them take a millisecond however few events there are. So few of a partition gather within fifty
-milliseconds that this was most of what an order took.
+milliseconds that this was most of what an order took (``docs/decisions/0016-counting-in-turn.md``).
 """
 
 from __future__ import annotations
