@@ -39,7 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--after", type=float, default=60.0, help="seconds from the start to the first version"
     )
-    parser.add_argument("--every", type=float, default=20.0, help="seconds between versions that move them")
+    parser.add_argument("--every", type=float, default=45.0, help="seconds between versions that move them")
     parser.add_argument("--runs", type=int, default=3, choices=range(1, _CUTS + 1))
 
 

@@ -16,8 +16,8 @@ SCHEMA = 1
 
 CUSTOMER_KEY = b"rfm:customer:"
 
-#: One call writes so many customers; Redis is single-threaded, and a thousand take it some milliseconds.
-BATCH = 1_000
+#: One call writes so many customers at most; Redis is single-threaded, and so many take it a millisecond.
+BATCH = 250
 
 #: Gives customers' ids and, as MessagePack, what their segment is, for those rows of a partition that are
 #: somebody's.

@@ -12,14 +12,17 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from stream_rfm.serve.marks import BATCH, Marks, Send
+from stream_rfm.serve.marks import Marks, Send
 from stream_rfm.serve.sampling import Sample, sample_of
 from stream_rfm.serve.sweeping import Sweeping
 
 #: What part of the time is for reading values. Sending takes twice as much again.
 SHARE = 0.1
 # Customers in calls that may wait to be made: some megabytes. And calls of one partition, on average.
-_BUFFERED, _CALLS = 24 * BATCH, 3
+_BUFFERED, _CALLS = 24_000, 12
+# Customers in calls that are made together: Redis answers nobody else before all of them are done, which
+# takes it half a millisecond, and who looks customers up waits for that.
+_TOGETHER = 100
 # How long the event loop may be held to read values, in seconds of this thread's work.
 _LONGEST_HOLD = 0.005
 # The longest time that counts for the share, seconds: after a pause there is no more to be had.
@@ -75,7 +78,7 @@ class Outbox:
             if isinstance(send, Sample) or any(send.partition == each.partition for each in together):
                 break
             customers += len(send.keys)
-            if together and customers > BATCH:
+            if together and customers > _TOGETHER:
                 break
             together.append(send)
         return together

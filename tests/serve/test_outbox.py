@@ -2,9 +2,9 @@ import msgpack
 import numpy as np
 import pytest
 
-from stream_rfm.serve.marks import Marks, Table, Watermark
+from stream_rfm.serve.marks import BATCH, Marks, Table, Watermark
 from stream_rfm.serve.metrics import Metrics
-from stream_rfm.serve.outbox import _BUFFERED, Outbox
+from stream_rfm.serve.outbox import _BUFFERED, _TOGETHER, Outbox
 from stream_rfm.serve.redis_calls import RedisCalls
 from stream_rfm.serve.sampling import sample_of
 from stream_rfm.serve.sweeping import Sweeping
@@ -44,12 +44,12 @@ async def emptied(outbox):
 async def test_what_is_new_in_any_partition_goes_before_every_backlog(outbox):
     for number in (1, 2):
         outbox.partitions[number] = marks()
-        outbox.partitions[number].backlog.add(rows(3000))
-        outbox.partitions[number].changed.add(rows(1000, first=5000))
+        outbox.partitions[number].backlog.add(rows(3 * BATCH))
+        outbox.partitions[number].changed.add(rows(BATCH, first=5000))
     first, second, *others = await emptied(outbox)
     assert {first.partition, second.partition} == {1, 2}
     assert all(b"c5" in key for send in (first, second) for key in send.keys)
-    assert sum(len(send.keys) for send in others) == 6000
+    assert sum(len(send.keys) for send in others) == 6 * BATCH
     assert outbox.pending == 0
     assert outbox.arrived.is_set()
 
@@ -67,10 +67,10 @@ async def test_of_many_partitions_none_waits_while_others_go_twice(outbox):
     served: list[int] = []
     while len(served) < 3 * 64:
         for partition in outbox.partitions.values():
-            partition.changed.add(rows(700))
+            partition.changed.add(rows(BATCH))
         outbox._collected_at = 0.0
         await outbox.collect()
-        assert 0 < sum(len(send.keys) for send in outbox.sends) < _BUFFERED + 1000
+        assert 0 < sum(len(send.keys) for send in outbox.sends) < _BUFFERED + BATCH
         served += [send.partition for send in outbox.sends]
         outbox.sends.clear()
     assert [served.count(number) for number in range(64)] == [pytest.approx(len(served) / 64, abs=1)] * 64
@@ -114,16 +114,16 @@ def numbers(sends):
 
 
 async def test_calls_of_different_partitions_go_together_as_far_as_one_may_bring_so_many(outbox):
-    for number, count in ((1, 300), (2, 600), (3, 200), (4, 1000)):
+    for number, count in ((1, 30), (2, 60), (3, 20), (4, BATCH)):
         outbox.partitions[number] = marks()
         outbox.partitions[number].changed.add(rows(count))
     await emptied(outbox)
     while outbox.sends:
         first = outbox.first()
         customers = sum(len(send.keys) for send in first)
-        assert customers <= 1000
+        assert len(first) == 1 or customers <= _TOGETHER
         following = list(outbox.sends)[len(first) : len(first) + 1]
-        assert all(customers + len(send.keys) > 1000 for send in following)
+        assert all(customers + len(send.keys) > _TOGETHER for send in following)
         outbox.done(first)
 
 
