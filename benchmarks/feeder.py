@@ -16,8 +16,9 @@ import numpy as np
 import schedule
 import workloads
 
-# How often it looks what is due: orders wait for that, and it is part of their latency.
-_TICK_SECONDS = 0.01
+# How often it looks what is due, at least, and for each partition: orders wait for that, which is part of their
+# latency. Of each partition there is a batch a tick, which costs the broker the same whatever is in it.
+_TICK_SECONDS, _TICK_SECONDS_EACH = 0.01, 0.0005
 
 
 #: Record batches of one tick, each with its partition.
@@ -26,19 +27,21 @@ _Tick = list[tuple[int, Any]]
 
 def _ticks(plan: schedule.Schedule, producer: feed.AIOKafkaProducer) -> list[_Tick]:
     """All batches, made before the clock runs: those who send and those who wait share a core."""
-    ticks: list[dict[int, list[workloads.Pair]]] = [{} for _ in range(_tick_of(plan, plan.count - 1) + 1)]
+    seconds = _tick_seconds(plan)
+    ticks: list[dict[int, list[workloads.Pair]]]
+    ticks = [{} for _ in range(int((plan.count - 1) / plan.rate / seconds) + 1)]
     for number, pair in enumerate(_pairs(plan)):
         place = feed.partition_of(pair[0], plan.partitions)
-        ticks[_tick_of(plan, number)].setdefault(place, []).append(pair)
+        ticks[int(number / plan.rate / seconds)].setdefault(place, []).append(pair)
     return [
         [(place, batch) for place, pairs in tick.items() for batch in _batches(producer, pairs)]
         for tick in ticks
     ]
 
 
-def _tick_of(plan: schedule.Schedule, number: int) -> int:
-    """The tick at whose end an order is due, or a little before."""
-    return int(number / plan.rate / _TICK_SECONDS)
+def _tick_seconds(plan: schedule.Schedule) -> float:
+    """How long a tick is: at its end its orders are due, or were a little before."""
+    return max(_TICK_SECONDS, _TICK_SECONDS_EACH * plan.partitions)
 
 
 def _pairs(plan: schedule.Schedule) -> Iterator[workloads.Pair]:
@@ -64,16 +67,16 @@ def _batches(producer: feed.AIOKafkaProducer, pairs: list[workloads.Pair]) -> li
 
 
 async def _send(plan: schedule.Schedule, servers: str) -> list[float]:
-    late = []
+    late, seconds = [], _tick_seconds(plan)
     async with feed.producer(servers) as producer:
         ticks = _ticks(plan, producer)
         # Connections are made before the clock runs.
         await producer.partitions_for(plan.topic)
         start = await asyncio.to_thread(schedule.wait_for_start)
         for number, tick in enumerate(ticks):
-            due = start + number * _TICK_SECONDS
+            due = start + number * seconds
             # A tick is sent at its end, when all its orders are due; how late that is counts as theirs.
-            await asyncio.sleep(max(0.0, due + _TICK_SECONDS - time.time()))
+            await asyncio.sleep(max(0.0, due + seconds - time.time()))
             late.append((time.time() - due) * 1000)
             for place, batch in tick:
                 await producer.send_batch(batch, plan.topic, partition=place)
