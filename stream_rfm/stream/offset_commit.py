@@ -6,6 +6,7 @@ classes. Field order and types: the message definitions of Apache Kafka, ``TxnOf
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
@@ -168,6 +169,18 @@ class FencedSender(Sender):
     """aiokafka's sender, but for how offsets and batches go out, and for what is never sent again."""
 
     membership = Membership()
+    #: The group whose offsets will follow, where Kafka is to be told before they do.
+    group_ahead: str | None = None
+
+    def _maybe_do_transactional_request(self) -> Any:
+        task = super()._maybe_do_transactional_request()
+        group, manager = self.group_ahead, self._txn_manager
+        if task is not None or group is None:
+            return task
+        self.group_ahead = None
+        if not manager.is_in_transaction() or manager._txn_consumer_group is not None:  # noqa: SLF001 - see above
+            return None
+        return asyncio.create_task(self._do_add_offsets_to_txn(group))
 
     async def _send_produce_req(self, node_id: int, batches: Any) -> None:
         await FlatProduceHandler(self, batches).do(node_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -11,6 +11,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError, TransactionalIdAuthorizationFailed
+from aiokafka.producer.transaction_manager import TransactionState
 from aiokafka.structs import OffsetAndMetadata
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_never, wait_exponential
 
@@ -93,6 +94,21 @@ class FencedProducer(AIOKafkaProducer):
         """Say in whose name offsets are committed from now on."""
         self._sender.membership = membership
 
+    def begin_ahead(self, places: Iterable[tuple[str, int]], group: str) -> bool:
+        """Begin a transaction, and have Kafka told of partitions and of the group before anything is sent.
+
+        Returns:
+            Whether it was begun: not after an error, which whoever sends something is told of.
+        """
+        manager = self._txn_manager
+        if manager.state != TransactionState.READY:
+            return False
+        manager.begin_transaction()
+        for place in places:
+            manager.maybe_add_partition_to_txn(TopicPartition(*place))
+        self._sender.group_ahead = group
+        return True
+
 
 class Transactions:
     """Commits work, one transaction at a time."""
@@ -111,6 +127,25 @@ class Transactions:
         self._producer: FencedProducer | None = None
         #: Whether the last transaction may still be open.
         self._in_doubt = False
+        #: Whether one has been begun that :meth:`commit` goes on with.
+        self.is_begun = False
+        # What the last one has written to.
+        self._written: frozenset[tuple[str, int]] = frozenset()
+
+    def begin(self, partitions: Collection[int]) -> None:
+        """Begin the next transaction while what it will hold is still in the making.
+
+        Kafka has to know what a transaction touches before that is written. It takes two of the four ways to
+        Kafka and back, one after the other, that a commit takes. What was touched last mostly is again; where
+        it is not, there is a marker more.
+
+        Args:
+            partitions: those that something is going to be written of.
+        """
+        places = [place for place in self._written if place[1] in partitions]
+        if self._producer is not None and places and not self.is_begun:
+            self.is_begun = self._producer.begin_ahead(places, self._group)
+            self._in_doubt = self._in_doubt or self.is_begun
 
     async def start(self) -> None:
         """Make a producer, as soon as Kafka is there; what an earlier one of that name left open is aborted.
@@ -152,6 +187,7 @@ class Transactions:
     async def stop(self) -> None:
         """Give the producer up; a transaction that is still open is aborted by the broker."""
         producer, self._producer = self._producer, None
+        self.is_begun = False
         if producer is not None:
             await producer.give_up()
 
@@ -194,10 +230,13 @@ class Transactions:
             raise NotCommittedError(RuntimeError("the producer has been stopped"))
         producer.join(membership)
         self._in_doubt = True
-        await producer.begin_transaction()
+        if not self.is_begun:
+            await producer.begin_transaction()
+        self.is_begun, self._written = False, frozenset(work.messages)
         sent = await self._send(producer, work)
         offsets = {TopicPartition(*place): OffsetAndMetadata(at, "") for place, at in work.offsets.items()}
-        await producer.send_offsets_to_transaction(offsets, self._group)
+        if offsets:
+            await producer.send_offsets_to_transaction(offsets, self._group)
         written = await asyncio.gather(*(future for _, _, future in sent))
         await producer.commit_transaction()
         self._in_doubt = False

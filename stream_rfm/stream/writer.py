@@ -210,10 +210,13 @@ class Writer(Service):
         # State is what was committed last: what the cache asks for now is what others may know.
         await self._cache.collect()
         self.settled = False
+        self._transactions.begin(
+            [n for n, lane in self.lanes.items() if lane.takes_turns and lane.has_orders]
+        )
         await self._turns.work(list(self.lanes.values()), self._let_more_in)
         outcomes = self._outcomes()
         made = self._merging.versions(now())
-        if not outcomes and not made:
+        if not (outcomes or made or self._transactions.is_begun):
             self.settled = True
             return
         making = time.monotonic()

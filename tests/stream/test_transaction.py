@@ -175,6 +175,57 @@ async def test_refused_offsets_leave_no_error_behind_that_nobody_looked_at(decla
     assert not [record for record in caplog.records if record.name == "asyncio"]
 
 
+@pytest.mark.parametrize("pause", [0.0, 0.3])
+async def test_one_that_was_begun_before_holds_what_it_is_given_then(declared, member, pause):
+    topics = declared.topics
+    async with transactions_of(declared) as transactions:
+        transactions.begin([0, 1, 2])
+        assert not transactions.is_begun
+        await transactions.commit(work_of(declared, b"1"), member)
+        transactions.begin([0])
+        assert transactions.is_begun
+        # Kafka may have been told by now, or not yet.
+        await asyncio.sleep(pause)
+        work = work_of(declared, b"2", offset=2)
+        work.put(topics.segments.name, 1, [(b"c", b"s", [])])
+        await transactions.commit(work, member)
+        transactions.begin([0, 1])
+        await asyncio.sleep(pause)
+        # Of what was begun for two partitions one is not touched.
+        await transactions.commit(work_of(declared, b"3", offset=3), member)
+    assert await values_in(declared, topics.transitions.name) == [b"1", b"2", b"3"]
+    assert await values_in(declared, topics.segments.name, 1) == [b"s"]
+    assert await committed(declared) == {0: 3}
+
+
+async def test_one_that_was_begun_in_vain_holds_nothing(declared, member):
+    async with transactions_of(declared) as transactions:
+        await transactions.commit(work_of(declared, b"1"), member)
+        transactions.begin([0])
+        assert await transactions.commit(Work(), member) == {}
+        await transactions.commit(work_of(declared, b"2", offset=2), member)
+        transactions.begin([0])
+        await transactions.renew()
+        assert not transactions.is_begun
+        await transactions.commit(work_of(declared, b"3", offset=3), member)
+    assert await values_in(declared, declared.topics.transitions.name) == [b"1", b"2", b"3"]
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.3])
+async def test_zombie_that_has_begun_is_fenced(declared, member, pause):
+    async with transactions_of(declared) as zombie:
+        await zombie.commit(work_of(declared, b"1"), member)
+        zombie.begin([0])
+        await asyncio.sleep(pause)
+        async with transactions_of(declared) as successor:
+            with pytest.raises(NotCommittedError):
+                await zombie.commit(work_of(declared, b"zombie", offset=9), member)
+            zombie.begin([0])
+            await successor.commit(work_of(declared, b"2", offset=2), member)
+    assert await values_in(declared, declared.topics.transitions.name) == [b"1", b"2"]
+    assert await committed(declared) == {0: 2}
+
+
 async def test_who_closes_after_a_failure_leaves_nothing_open(declared):
     settings = declared.settings
     patient = settings.kafka.model_copy(update={"transaction_timeout_seconds": 60.0})
