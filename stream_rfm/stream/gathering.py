@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from stream_rfm.kafka.topics import Topics
 from stream_rfm.model.version import Version
+from stream_rfm.stream.breath import breathe
 from stream_rfm.stream.lane import Lane
 from stream_rfm.stream.merging import Merging
 from stream_rfm.stream.outcome import Outcome
@@ -73,7 +73,7 @@ class Gathering:
             for number, moves in group:
                 start, end = end, end + len(moves)
                 work.put(self.topics.transitions.name, number, messages[start:end])
-            await asyncio.sleep(0)
+            await breathe()
 
     async def _put_segments(self, work: Work, outcomes: Sequence[tuple[Lane, Outcome]]) -> None:
         name, parts = self.topics.segments.name, []
@@ -90,7 +90,7 @@ class Gathering:
         for group in _together(parts, lambda part: len(part[1]), lambda part: part[0].former):
             for (_, _, number), messages in zip(group, self._publication.segments(group), strict=True):
                 work.put(name, number, messages)
-            await asyncio.sleep(0)
+            await breathe()
 
     def _put_the_rest(self, work: Work, lane: Lane, outcome: Outcome) -> None:
         topics, number = self.topics, lane.number

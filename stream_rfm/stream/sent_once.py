@@ -14,6 +14,9 @@ from aiokafka import errors
 from aiokafka.client import CoordinationType
 from aiokafka.producer.sender import AddOffsetsToTxnHandler, AddPartitionsToTxnHandler, EndTxnHandler
 
+# As long as the markers of a transaction take to be written, more or less.
+_MARKERS_SECONDS = 0.004
+
 
 class NotAnsweredError(errors.KafkaError):
     """Nobody knows what became of a request."""
@@ -49,6 +52,11 @@ class SentOnce:
 
 class AddPartitionsOnce(SentOnce, AddPartitionsToTxnHandler):
     """Adds partitions to a transaction."""
+
+    def handle_response(self, response: Any) -> float | None:
+        """As aiokafka does, but ask again soon: mostly it is the markers of the last one that are written."""
+        backoff = super().handle_response(response)
+        return None if backoff is None else min(backoff, _MARKERS_SECONDS)
 
 
 class AddOffsetsOnce(SentOnce, AddOffsetsToTxnHandler):

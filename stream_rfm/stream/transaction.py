@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from stream_rfm.kafka import connection
 from stream_rfm.kafka.rights import RightsError
 from stream_rfm.settings import KafkaSettings
 from stream_rfm.stream import cancellation
+from stream_rfm.stream.breath import breathe
 from stream_rfm.stream.offset_commit import FencedSender, Membership
 
 Header = tuple[str, bytes]
@@ -27,7 +29,9 @@ Message = tuple[bytes | None, bytes | None, Sequence[Header]]
 # A record batch stays below the broker's default of 1 MiB for all of them.
 _BATCH_BYTES = 900_000
 # Beginning right behind the last transaction meets markers that are still being written: ask again soon.
-_RETRY_BACKOFF_MS = 10
+_RETRY_BACKOFF_MS = 4
+# A transaction touches what any of the last so many has touched, most likely.
+_LIKELY = 4
 _GIVE_UP_SECONDS = 1.0
 _LONGEST_PAUSE = 5.0
 # At the end of a worker: as long as a broker that is there may need to end what is open.
@@ -129,20 +133,20 @@ class Transactions:
         self._in_doubt = False
         #: Whether one has been begun that :meth:`commit` goes on with.
         self.is_begun = False
-        # What the last one has written to.
-        self._written: frozenset[tuple[str, int]] = frozenset()
+        # What the last ones have written to.
+        self._written: deque[frozenset[tuple[str, int]]] = deque(maxlen=_LIKELY)
 
     def begin(self, partitions: Collection[int]) -> None:
         """Begin the next transaction while what it will hold is still in the making.
 
         Kafka has to know what a transaction touches before that is written. It takes two of the four ways to
-        Kafka and back, one after the other, that a commit takes. What was touched last mostly is again; where
-        it is not, there is a marker more.
+        Kafka and back, one after the other, that a commit takes. What was touched lately mostly is again;
+        where it is not, there is a marker more.
 
         Args:
             partitions: those that something is going to be written of.
         """
-        places = [place for place in self._written if place[1] in partitions]
+        places = [place for place in frozenset().union(*self._written) if place[1] in partitions]
         if self._producer is not None and places and not self.is_begun:
             self.is_begun = self._producer.begin_ahead(places, self._group)
             self._in_doubt = self._in_doubt or self.is_begun
@@ -232,17 +236,20 @@ class Transactions:
         self._in_doubt = True
         if not self.is_begun:
             await producer.begin_transaction()
-        self.is_begun, self._written = False, frozenset(work.messages)
-        sent = await self._send(producer, work)
-        offsets = {TopicPartition(*place): OffsetAndMetadata(at, "") for place, at in work.offsets.items()}
-        if offsets:
-            await producer.send_offsets_to_transaction(offsets, self._group)
+        self.is_begun = False
+        self._written.append(frozenset(work.messages))
+        _, sent = await asyncio.gather(self._send_offsets(producer, work), self._send(producer, work))
         written = await asyncio.gather(*(future for _, _, future in sent))
         await producer.commit_transaction()
         self._in_doubt = False
         return {
             place: metadata.offset + count for (place, count, _), metadata in zip(sent, written, strict=True)
         }
+
+    async def _send_offsets(self, producer: FencedProducer, work: Work) -> None:
+        offsets = {TopicPartition(*place): OffsetAndMetadata(at, "") for place, at in work.offsets.items()}
+        if offsets:
+            await producer.send_offsets_to_transaction(offsets, self._group)
 
     async def _send(
         self, producer: FencedProducer, work: Work
@@ -254,10 +261,17 @@ class Transactions:
             for (topic, partition), batches in list(waiting.items()):
                 batch = batches.pop(0)
                 future = await producer.send_batch(batch, topic, partition=partition)
+                # Where something else fails first nobody asks what became of it.
+                future.add_done_callback(_seen)
                 sent.append(((topic, partition), batch.record_count(), future))
                 if not batches:
                     del waiting[topic, partition]
         return sent
+
+
+def _seen(future: asyncio.Future[Any]) -> None:
+    if not future.cancelled():
+        future.exception()
 
 
 async def _batches(producer: FencedProducer, messages: list[Message]) -> list[Any]:
@@ -265,7 +279,7 @@ async def _batches(producer: FencedProducer, messages: list[Message]) -> list[An
     done = _fill(batches[-1], messages, 0)
     while done < len(messages):
         # Some milliseconds of work are done: the event loop gets its turn.
-        await asyncio.sleep(0)
+        await breathe()
         batches.append(producer.create_batch())
         done = _fill(batches[-1], messages, done)
     return batches

@@ -8,15 +8,15 @@ carry; the others come with the transactions that follow.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Collection
 
 from stream_rfm.stream.allowance import Allowance
+from stream_rfm.stream.breath import breathe
 from stream_rfm.stream.lane import Lane
 
 # After so long the event loop gets its turn.
-_HOLD_SECONDS = 0.005
+_HOLD_SECONDS = 0.003
 
 
 class Turns:
@@ -84,5 +84,5 @@ class Turns:
 
     async def _yield_if_held(self) -> None:
         if time.monotonic() - self._held_since > _HOLD_SECONDS:
-            await asyncio.sleep(0)
+            await breathe()
             self._held_since = time.monotonic()

@@ -22,6 +22,7 @@ from stream_rfm.model.version import Version
 from stream_rfm.serve.cache import SegmentCache
 from stream_rfm.serve.marks import Watermark
 from stream_rfm.stream.accounts import Accounts
+from stream_rfm.stream.breath import breathe
 from stream_rfm.stream.gathering import Gathering
 from stream_rfm.stream.lane import Lane
 from stream_rfm.stream.merging import Merging
@@ -213,6 +214,7 @@ class Writer(Service):
         self._transactions.begin(
             [n for n, lane in self.lanes.items() if lane.takes_turns and lane.has_orders]
         )
+        await breathe()
         await self._turns.work(list(self.lanes.values()), self._let_more_in)
         outcomes = self._outcomes()
         made = self._merging.versions(now())
