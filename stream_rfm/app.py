@@ -256,11 +256,10 @@ def _wire_metrics(app: ScorerApp, metrics: Metrics, topics: Topics, snapshots: S
 def _declare_agents(app: ScorerApp, topics: Topics) -> None:
     orders = app.topic(topics.orders.name, key_type=bytes, value_type=bytes)
     summaries = app.topic(topics.summaries.name, key_type=bytes, value_type=bytes)
-    changelog = app.topic(topics.changelog.name, key_type=bytes, value_type=bytes)
     table = app.Table(
         TABLE,
         partitions=topics.orders.partitions,
-        changelog_topic=changelog,
+        changelog_topic=app.topic(topics.changelog.name, key_type=bytes, value_type=bytes),
         help="Every customer's current segment; state in columns, changelog in blocks.",
     )
     cast(CustomerTable, table).lanes = app.writer.lanes
@@ -270,14 +269,16 @@ def _declare_agents(app: ScorerApp, topics: Topics) -> None:
         """Counts orders and scores their customers."""
         async for event in stream.noack().events():
             message = cast(Any, event.message)
-            app.writer.take_orders(message.partition, message.value, message.generation_id)
+            for partition, run in message.value:
+                app.writer.take_orders(partition, run, message.generation_id)
 
     @app.agent(summaries, name="merge")
     async def merge(stream: Any) -> None:
         """Makes quantiles versions out of what partitions report."""
         async for event in stream.noack().events():
             message = cast(Any, event.message)
-            app.writer.take_reports(message.value, message.generation_id)
+            for _, run in message.value:
+                app.writer.take_reports(run, message.generation_id)
 
 
 def _credentials(kafka: KafkaSettings) -> Any:

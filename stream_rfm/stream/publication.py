@@ -14,7 +14,7 @@ from stream_rfm.model.order import Rejected
 from stream_rfm.model.rules import Rules
 from stream_rfm.model.version import Version
 from stream_rfm.stream import json_texts
-from stream_rfm.stream.transaction import Message
+from stream_rfm.stream.batches import Message
 from stream_rfm.stream.transition_texts import texts_of
 from stream_rfm.stream.words import Words, standing_key
 from stream_rfm.table.customers import NO_SEGMENT

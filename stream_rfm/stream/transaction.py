@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -20,11 +19,8 @@ from stream_rfm.kafka import connection
 from stream_rfm.kafka.rights import RightsError
 from stream_rfm.settings import KafkaSettings
 from stream_rfm.stream import cancellation
-from stream_rfm.stream.breath import breathe
+from stream_rfm.stream.batches import Message, batches_of
 from stream_rfm.stream.offset_commit import FencedSender, Membership
-
-Header = tuple[str, bytes]
-Message = tuple[bytes | None, bytes | None, Sequence[Header]]
 
 # A record batch stays below the broker's default of 1 MiB for all of them.
 _BATCH_BYTES = 900_000
@@ -255,7 +251,7 @@ class Transactions:
         self, producer: FencedProducer, work: Work
     ) -> list[tuple[tuple[str, int], int, asyncio.Future[Any]]]:
         """Hand over whole record batches: first the first of every partition, then what waits for those."""
-        waiting = {place: await _batches(producer, messages) for place, messages in work.messages.items()}
+        waiting = {place: await batches_of(producer, messages) for place, messages in work.messages.items()}
         sent = []
         while waiting:
             for (topic, partition), batches in list(waiting.items()):
@@ -272,34 +268,3 @@ class Transactions:
 def _seen(future: asyncio.Future[Any]) -> None:
     if not future.cancelled():
         future.exception()
-
-
-async def _batches(producer: FencedProducer, messages: list[Message]) -> list[Any]:
-    batches = [producer.create_batch()]
-    done = _fill(batches[-1], messages, 0)
-    while done < len(messages):
-        # Some milliseconds of work are done: the event loop gets its turn.
-        await breathe()
-        batches.append(producer.create_batch())
-        done = _fill(batches[-1], messages, done)
-    return batches
-
-
-def _fill(batch: Any, messages: list[Message], start: int) -> int:
-    """Put messages into a new batch from one on, the first of them however large it is.
-
-    It is what ``append`` does for one, in one loop: what that does around the call of its compiled builder
-    takes a third of the time.
-
-    Returns:
-        Where the first is that does not go into it.
-    """
-    append = batch._builder.append  # noqa: SLF001 - aiokafka has no other way to it
-    for count, (key, value, headers) in enumerate(islice(messages, start, None)):
-        if append(count, None, key, value, headers) is None:
-            break
-    else:
-        count = len(messages) - start
-    batch._relative_offset = count  # noqa: SLF001 - how many records there are
-    batch.close()
-    return start + count

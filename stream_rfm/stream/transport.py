@@ -1,13 +1,14 @@
-"""Faust's aiokafka transport, but an agent gets one message for each run of records fetched of a partition.
+"""Faust's aiokafka transport, but an agent gets one message for all that was fetched of its topic at once.
 
 Faust hands records on one at a time through four tasks; handing on what was fetched as a whole costs the
-same for thousands. Offsets travel in our transactions, so that Faust commits none
+same for thousands, of one partition or of all. Offsets travel in our transactions, so that Faust commits none
 (``docs/decisions/0009-kafka-clients.md``).
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,14 +18,19 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from stream_rfm.stream import cancellation
+from stream_rfm.stream.breath import breathe
 from stream_rfm.stream.fetched import run_of, use_fetched, whole_batches
 from stream_rfm.stream.offset_commit import Membership
 
+#: Records of partitions, by their numbers.
+Runs = list[tuple[int, Sequence[Any]]]
 #: For each partition assigned, the offset to go on from.
 Positions = Callable[[], Mapping[TP, int]]
 
 # How long what was fetched may be waited for: a partition that is resumed meanwhile is noticed after it.
 _FETCH_SECONDS = 0.1
+# After so long the event loop gets its turn.
+_HOLD_SECONDS = 0.003
 # A fetch takes the worker a tenth of a millisecond for each partition, whatever it brings. So the broker
 # waits until it brings something, but not for long: a partition that is not part of the fetch in flight waits
 # for its end, too.
@@ -66,7 +72,7 @@ class BatchConsumer(driver.Consumer):
         return CommittedConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - Faust's name
-        """Fetch, and give one message for each partition that something came from."""
+        """Fetch, and give one message for each topic that something came from."""
         try:
             records, _ = await self._wait_next_records(min(timeout, _FETCH_SECONDS))
         except OffsetOutOfRangeError:
@@ -74,13 +80,13 @@ class BatchConsumer(driver.Consumer):
             await self.wait(self.suspend_flow.wait())
             return
         generation = self.app.consumer_generation_id
-        for partition, batches in (records or {}).items():
+        for topic, runs in (await _by_topic(records or {})).items():
             # What comes while partitions move is read again: the flow starts anew with a seek.
             if self.should_stop or not self.flow_active or self.app.consumer_generation_id != generation:
                 break
-            # Of a batch that was compacted nothing may be left.
-            if run := run_of(batches):
-                yield partition, _message(TP(partition.topic, partition.partition), run, generation)
+            # Faust takes it for one of the first of them.
+            first = TP(topic, runs[0][0])
+            yield first, _message(first, runs, generation)
 
     async def perform_seek(self) -> None:
         """Go on from where the state ends, which is not what Faust would ask the group for.
@@ -144,10 +150,23 @@ def transport_of(app: Any, positions: Positions, on_out_of_range: Callable[[], N
     return Transport(app.conf.broker, app)
 
 
-def _message(partition: TP, run: Sequence[Any], generation: int) -> Any:
-    last = run[-1]
+async def _by_topic(records: Mapping[Any, Any]) -> dict[str, Runs]:
+    """What was fetched of each topic; of a batch that was compacted nothing may be left."""
+    fetched: dict[str, Runs] = {}
+    since = time.monotonic()
+    for place, batches in records.items():
+        if run := run_of(batches):
+            fetched.setdefault(place.topic, []).append((place.partition, run))
+        if time.monotonic() - since > _HOLD_SECONDS:
+            await breathe()
+            since = time.monotonic()
+    return fetched
+
+
+def _message(partition: TP, runs: Runs, generation: int) -> Any:
+    last = runs[0][1][-1]
     # Faust's type says bytes, and passes on whatever it is.
-    value: Any = run
+    value: Any = runs
     return ConsumerMessage(
         topic=partition.topic,
         partition=partition.partition,

@@ -4,13 +4,11 @@ from dataclasses import replace
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.producer.message_accumulator import BatchBuilder
-from aiokafka.record.memory_records import MemoryRecords
 from members import committed, member_of, transactions_of, until, values_in, work_of
 
 from stream_rfm.local.ports import free_ports
 from stream_rfm.stream.offset_commit import Membership
-from stream_rfm.stream.transaction import NotCommittedError, Transactions, Work, _fill
+from stream_rfm.stream.transaction import NotCommittedError, Transactions, Work
 
 
 @pytest.fixture
@@ -83,36 +81,6 @@ async def test_work_of_many_batches_is_one_transaction(declared, member):
         assert ends[declared.topics.changelog.name, 0] == 3
     assert await values_in(declared, declared.topics.transitions.name) == values
     assert await values_in(declared, declared.topics.changelog.name) == [large, b"small", large]
-
-
-@pytest.mark.parametrize("size", [150, 400, 100_000])
-def test_batch_is_filled_as_one_by_one(size):
-    messages = [
-        (key, value, [("content-type", b"x")] * (place % 3))
-        for place, (key, value) in enumerate([(b"k", b"v" * 200), (None, b"t"), (b"c", None)] * 20)
-    ]
-
-    def batch():
-        return BatchBuilder(size, 0, is_transactional=True)
-
-    start = 0
-    while start < len(messages):
-        ours, plain = batch(), batch()
-        end = _fill(ours, messages, start)
-        for key, value, headers in messages[start:]:
-            if plain.append(timestamp=None, key=key, value=value, headers=headers) is None:
-                break
-        assert ours.record_count() == plain.record_count() == end - start
-        assert ours.closed()
-        found, expected = (
-            [
-                (each.offset, each.key, each.value, each.headers)
-                for each in MemoryRecords(bytes(made._build())).next_batch()
-            ]
-            for made in (ours, plain)
-        )
-        assert found == expected
-        start = end
 
 
 async def test_what_cannot_be_written_whole_is_not_written_at_all(declared, member):

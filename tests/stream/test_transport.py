@@ -12,6 +12,7 @@ from parts import order
 from workers import Worker
 
 from stream_rfm.app import create_app
+from stream_rfm.stream import transport
 from stream_rfm.stream.transport import BatchConsumer, _message
 
 PLACE = TP("orders", 3)
@@ -52,12 +53,23 @@ def test_orders_are_counted_once_by_one_worker_after_the_other(declared, tmp_pat
             assert worker.end() == 0
 
 
-def test_message_is_a_run_with_the_place_of_its_last_record_and_its_generation():
+def test_message_is_the_runs_of_a_topic_with_the_place_of_the_first_ones_last_record_and_its_generation():
     run = [SimpleNamespace(offset=offset, timestamp=1000, timestamp_type=0) for offset in (5, 9)]
-    made = _message(PLACE, run, 17)
+    other = [SimpleNamespace(offset=70, timestamp=2000, timestamp_type=0)]
+    made = _message(PLACE, [(3, run), (4, other)], 17)
     assert (made.topic, made.partition, made.offset, made.generation_id) == ("orders", 3, 9, 17)
-    assert [record.offset for record in made.value] == [5, 9]
+    assert [(number, [record.offset for record in some]) for number, some in made.value] == [
+        (3, [5, 9]),
+        (4, [70]),
+    ]
     assert made.timestamp == 1
+
+
+async def test_what_was_fetched_goes_by_topics_without_what_was_compacted_away(monkeypatch):
+    monkeypatch.setattr(transport, "run_of", lambda batches: batches)
+    monkeypatch.setattr(transport, "_HOLD_SECONDS", -1.0)
+    fetched = {TP("orders", 1): [1], TP("reports", 0): [2], TP("orders", 2): [], TP("orders", 7): [3]}
+    assert await transport._by_topic(fetched) == {"orders": [(1, [1]), (7, [3])], "reports": [(0, [2])]}
 
 
 async def test_consumer_is_ours_and_commits_nothing_by_itself(deployment):
