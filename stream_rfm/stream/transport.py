@@ -35,7 +35,7 @@ _HOLD_SECONDS = 0.003
 # waits until it brings something, but not for long: a partition that is not part of the fetch in flight waits
 # for its end, too.
 _FETCH_BYTES = 512 << 10
-_FETCH_MS, _FETCH_MS_EACH, _MOST_FETCH_MS = 20, 1, 50
+_FETCH_MS, _FETCH_MS_EACH, _MOST_FETCH_MS = 20, 0.5, 30
 
 
 class CommittedConsumerThread(driver.AIOKafkaConsumerThread):
@@ -95,7 +95,7 @@ class BatchConsumer(driver.Consumer):
         """
         positions = self.positions()
         await self.seek_wait(positions)
-        wait = min(_MOST_FETCH_MS, max(_FETCH_MS, _FETCH_MS_EACH * len(positions)))
+        wait = round(min(_MOST_FETCH_MS, max(_FETCH_MS, _FETCH_MS_EACH * len(positions))))
         self._fetcher._fetch_max_wait_ms = wait  # noqa: SLF001 - it is asked for each fetch
         self._reset_by(OffsetResetStrategy.NONE)
 
