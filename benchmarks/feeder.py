@@ -18,7 +18,7 @@ import workloads
 
 # How often it looks what is due, at least, and for each partition: orders wait for that, which is part of
 # their latency. Of each partition there is a batch a tick, which costs the broker the same whatever is in it.
-_TICK_SECONDS, _TICK_SECONDS_EACH = 0.01, 0.0005
+_TICK_SECONDS, _TICK_SECONDS_EACH = 0.02, 0.0005
 
 
 #: Record batches of one tick, each with its partition.
