@@ -81,7 +81,9 @@ class Core:
     def rescore(self, now: int, rows: int, timer: Timer) -> int:
         """Make the version of an instant and score everybody with it; how many have moved."""
         for place, partition in enumerate(self.partitions):
-            report = timer.time("summary", lambda one=partition: one.report(now))
+            report = timer.time("summary", lambda one=partition: one.report(now, rows))
+            while report is None and partition.reporting:
+                report = timer.time("summary", lambda one=partition: one.report(now, rows))
             if report is not None:
                 timer.time("merging", lambda said=report, at=place: self._merger.offer(said, at))
         moved = 0

@@ -21,7 +21,7 @@ from core import INTERVAL, Core, Timer
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--customers", type=int, default=1_000_000)
     parser.add_argument("--partitions", type=int, default=8)
-    parser.add_argument("--rows", type=int, default=8_000, help="of a slice")
+    parser.add_argument("--rows", type=int, default=1_000, help="of a slice")
     parser.add_argument("--runs", type=int, default=3, help="versions, a minute after one another")
 
 
