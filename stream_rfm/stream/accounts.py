@@ -15,6 +15,7 @@ from stream_rfm.model.version import Version
 from stream_rfm.serve.metrics import Metrics
 from stream_rfm.stream.lane import Lane
 from stream_rfm.stream.outcome import Outcome
+from stream_rfm.stream.words import way_key
 from stream_rfm.table.moves import CAUSES, Moves
 
 _NOBODY = "none"
@@ -81,12 +82,12 @@ class Accounts:
         former = moved[0].former
         names = self._names if former is None else self._names | former.names
         source, target, cause = (
-            np.concatenate(columns).astype(np.int64)
+            np.concatenate(columns)
             for columns in zip(*((m.before.segment, m.after.segment, m.cause) for m in moved), strict=True)
         )
-        ways, counts = np.unique((source << 32) | (target << 16) | cause, return_counts=True)
+        ways, counts = np.unique(way_key(source, target, cause), return_counts=True)
         for way, count in zip(ways.tolist(), counts.tolist(), strict=True):
-            labels = (names[way >> 32], names[way >> 16 & 0xFFFF], CAUSES[way & 0xFFFF].value)
+            labels = (names[way >> 24], names[way >> 8 & 0xFFFF], CAUSES[way & 0xFF].value)
             self._metrics.transitions.labels(*labels).inc(count)
         stamp = np.concatenate([moves.stamp for moves in moved])
         stamp = stamp[stamp > 0]

@@ -8,7 +8,6 @@ same for thousands, of one partition or of all. Offsets travel in our transactio
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from stream_rfm.stream import cancellation
-from stream_rfm.stream.breath import breathe
+from stream_rfm.stream.breath import Breath
 from stream_rfm.stream.fetched import run_of, use_fetched, whole_batches
 from stream_rfm.stream.offset_commit import Membership
 
@@ -29,8 +28,6 @@ Positions = Callable[[], Mapping[TP, int]]
 
 # How long what was fetched may be waited for: a partition that is resumed meanwhile is noticed after it.
 _FETCH_SECONDS = 0.1
-# After so long the event loop gets its turn.
-_HOLD_SECONDS = 0.003
 # A fetch takes the worker a tenth of a millisecond for each partition, whatever it brings. So the broker
 # waits until it brings something, but not for long: a partition that is not part of the fetch in flight waits
 # for its end, too.
@@ -153,13 +150,11 @@ def transport_of(app: Any, positions: Positions, on_out_of_range: Callable[[], N
 async def _by_topic(records: Mapping[Any, Any]) -> dict[str, Runs]:
     """What was fetched of each topic; of a batch that was compacted nothing may be left."""
     fetched: dict[str, Runs] = {}
-    since = time.monotonic()
+    breath = Breath()
     for place, batches in records.items():
         if run := run_of(batches):
             fetched.setdefault(place.topic, []).append((place.partition, run))
-        if time.monotonic() - since > _HOLD_SECONDS:
-            await breathe()
-            since = time.monotonic()
+        await breath.if_held()
     return fetched
 
 

@@ -12,11 +12,8 @@ import time
 from collections.abc import Callable, Collection
 
 from stream_rfm.stream.allowance import Allowance
-from stream_rfm.stream.breath import breathe
+from stream_rfm.stream.breath import Breath
 from stream_rfm.stream.lane import Lane
-
-# After so long the event loop gets its turn.
-_HOLD_SECONDS = 0.003
 
 
 class Turns:
@@ -30,7 +27,7 @@ class Turns:
         """
         self.allowance = Allowance()
         self._now = now
-        self._held_since = 0.0
+        self._breath = Breath()
         self._interrupted = 0
         self._scoring_since: float | None = None
 
@@ -41,13 +38,13 @@ class Turns:
             lanes: the lanes.
             worked: told each lane when its orders have had their turn.
         """
-        self._held_since = time.monotonic()
+        self._breath = Breath()
         for lane in lanes:
             while lane.is_next and not lane.outcome.is_full:
                 lane.step(self._now())
-                await self._yield_if_held()
+                await self._breath.if_held()
             lane.look_around(self._now())
-            await self._yield_if_held()
+            await self._breath.if_held()
             worked(lane)
         some = self._in_turn(lanes)
         self.allowance.begin(sum(lane.outcome.transitions for lane in lanes), self._lasted(bool(some)))
@@ -71,7 +68,7 @@ class Turns:
             lane.score(self._now())
             self.allowance.spend(time.monotonic() - began, lane.outcome.transitions - before)
             self._interrupted = lane.number
-            await self._yield_if_held()
+            await self._breath.if_held()
 
     def _in_turn(self, lanes: Collection[Lane]) -> list[Lane]:
         """Lanes with rows to be scored or reported, the one that was interrupted first.
@@ -81,8 +78,3 @@ class Turns:
         """
         some = sorted((lane for lane in lanes if lane.has_rows), key=lambda lane: lane.number)
         return sorted(some, key=lambda lane: lane.number < self._interrupted)
-
-    async def _yield_if_held(self) -> None:
-        if time.monotonic() - self._held_since > _HOLD_SECONDS:
-            await breathe()
-            self._held_since = time.monotonic()
