@@ -16,6 +16,7 @@ from typing import Any
 
 import feed
 import harness
+import peer_rounds
 import peer_tools
 import tables
 import throughput
@@ -67,7 +68,9 @@ _PEERS_BY_NAME = {
     "bytewax": _Peer("Bytewax, snapshots every 5 s", lambda: _python("bytewax_fold", ">=3.11,<3.13")),
     "pyflink": _Peer("PyFlink, exactly once every 100 ms", _pyflink),
     "faust": _Peer(
-        "naive Faust agent, 40,000 orders", lambda: harness.faust_peer("naive_faust.py"), most_orders=40_000
+        "naive Faust agent, 40,000 orders",
+        lambda: peer_rounds.faust_peer("naive_faust.py"),
+        most_orders=40_000,
     ),
 }
 
@@ -106,7 +109,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             for name in [name for name in commands if name not in left_out]:
                 try:
                     rates = _measure_peer(bench, prefix, name, commands[name], options)
-                except harness.PeerFailedError as error:
+                except peer_rounds.PeerFailedError as error:
                     harness.progress(f"run {run}: {name} failed:\n{error}")
                     left_out[name] = f"it failed in run {run}"
                     continue
@@ -182,7 +185,7 @@ def _measure_peer(
         "PEER_COUNT": str(orders),
         "PEER_ROUNDS": str(peer.rounds),
     }
-    rounds = harness.peer_rounds(command, environment, bench, orders, peer.rounds)
+    rounds = peer_rounds.rounds_of(command, environment, bench, orders, peer.rounds)
     return [harness.rate(samples) for samples in rounds]
 
 

@@ -15,18 +15,21 @@ import feed
 import numpy as np
 import schedule
 import workloads
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import for_code
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.structs import TopicPartition
+
+from stream_rfm.stream.flat_produce import FlatProduceRequest
 
 # How often it looks what is due, at least, and for each partition: orders wait for that, which is part of
 # their latency. Of each partition there is a batch a tick, which costs the broker the same whatever is in it.
-_TICK_SECONDS, _TICK_SECONDS_EACH = 0.02, 0.0005
+_TICK_SECONDS, _TICK_SECONDS_EACH = 0.01, 0.0005
+_TIMEOUT_MS = 30_000
 
 
-#: Record batches of one tick, each with its partition.
-_Tick = list[tuple[int, Any]]
-
-
-def _ticks(plan: schedule.Schedule, producer: feed.AIOKafkaProducer) -> list[_Tick]:
-    """All batches, made before the clock runs: those who send and those who wait share a core."""
+def _ticks(plan: schedule.Schedule) -> list[FlatProduceRequest]:
+    """All requests, made before the clock runs: those who send and those who wait share a core."""
     seconds = _tick_seconds(plan)
     ticks: list[dict[int, list[workloads.Pair]]]
     ticks = [{} for _ in range(int((plan.count - 1) / plan.rate / seconds) + 1)]
@@ -34,7 +37,12 @@ def _ticks(plan: schedule.Schedule, producer: feed.AIOKafkaProducer) -> list[_Ti
         place = feed.partition_of(pair[0], plan.partitions)
         ticks[int(number / plan.rate / seconds)].setdefault(place, []).append(pair)
     return [
-        [(place, batch) for place, pairs in tick.items() for batch in _batches(producer, pairs)]
+        FlatProduceRequest(
+            transactional_id=None,
+            required_acks=-1,
+            timeout=_TIMEOUT_MS,
+            topics=[(plan.topic, [(place, _batch(pairs)) for place, pairs in tick.items()])],
+        )
         for tick in ticks
     ]
 
@@ -57,31 +65,53 @@ def _pairs(plan: schedule.Schedule) -> Iterator[workloads.Pair]:
     return workloads.orders(plan.run.encode(), numbers, names, amounts, time.time_ns() // 1000)
 
 
-def _batches(producer: feed.AIOKafkaProducer, pairs: list[workloads.Pair]) -> list[Any]:
-    batches = [producer.create_batch()]
-    for key, value in pairs:
-        if batches[-1].append(timestamp=None, key=key, value=value) is None:
-            batches.append(producer.create_batch())
-            batches[-1].append(timestamp=None, key=key, value=value)
-    return batches
+def _batch(pairs: list[workloads.Pair]) -> bytes:
+    """A record batch as it goes over the wire."""
+    batch = DefaultRecordBatchBuilder(
+        2,
+        0,
+        is_transactional=0,
+        producer_id=-1,
+        producer_epoch=-1,
+        base_sequence=-1,
+        batch_size=feed.BATCH_BYTES,
+    )
+    for place, (key, value) in enumerate(pairs):
+        if batch.append(place, None, key, value, []) is None:
+            raise SystemExit("the orders of a tick do not fit into a batch: a lower rate is needed")
+    return bytes(batch.build())
 
 
 async def _send(plan: schedule.Schedule, servers: str) -> list[float]:
     late, seconds = [], _tick_seconds(plan)
-    async with feed.producer(servers) as producer:
-        ticks = _ticks(plan, producer)
+    ticks = _ticks(plan)
+    client = AIOKafkaClient(bootstrap_servers=servers)
+    await client.bootstrap()
+    try:
+        await client.add_topic(plan.topic)
+        leader = client.cluster.leader_for_partition(TopicPartition(plan.topic, 0))
         # Connections are made before the clock runs.
-        await producer.partitions_for(plan.topic)
+        await client.ready(leader)
         start = await asyncio.to_thread(schedule.wait_for_start)
+        answers = []
         for number, tick in enumerate(ticks):
             due = start + number * seconds
             # A tick is sent at its end, when all its orders are due; how late that is counts as theirs.
             await asyncio.sleep(max(0.0, due + seconds - time.time()))
             late.append((time.time() - due) * 1000)
-            for place, batch in tick:
-                await producer.send_batch(batch, plan.topic, partition=place)
-        await producer.flush()
+            answers.append(asyncio.create_task(client.send(leader, tick)))
+        for answer in answers:
+            _check(await answer)
+    finally:
+        await client.close()
     return late
+
+
+def _check(answer: Any) -> None:
+    for _, partitions in answer.topics:
+        for partition, error, *_ in partitions:
+            if error:
+                raise SystemExit(f"Kafka did not take orders of partition {partition}: {for_code(error)}")
 
 
 if __name__ == "__main__":

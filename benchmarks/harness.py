@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,8 +28,6 @@ EVENTS_SEEN = "stream_rfm_order_events_total"
 TRANSITIONS, CACHE_WRITES = "stream_rfm_transitions_total", "stream_rfm_cache_writes_total"
 CACHE_PENDING = "stream_rfm_cache_pending"
 _Found = TypeVar("_Found")
-# A peer that has not come to its count by then is taken for stuck.
-_PEER_SECONDS = 900
 # Between two benchmarks the load of the one before is not over yet: more than its own is somebody else's.
 _QUIET = 3.0
 _TICKS, _PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
@@ -198,54 +194,6 @@ def series(url: str, name: str) -> int:
         return sum(line.startswith(f"{name}{{") for line in answer.read().decode().splitlines())
 
 
-class PeerFailedError(Exception):
-    """A peer did not come to the count that was waited for; the message says what it said last."""
-
-
-def faust_peer(script: str) -> list[str]:
-    """The command of a peer in Faust."""
-    return [sys.executable, str(ROOT / "peers" / script), "worker", "-l", "error", "--without-web"]
-
-
-def peer_rounds(
-    command: Sequence[str], environment: dict[str, str], bench: Bench, last: int, rounds: int = 1
-) -> list[list[tuple[int, float]]]:
-    """Run a peer, which prints a count and the time now and then, until it has come to a count so many times.
-
-    Raises:
-        PeerFailedError: it ended before that, or took too long.
-    """
-    log = bench.folder / "peer.log"
-    with log.open("w") as errors, on_core(bench.workers_core):
-        peer = subprocess.Popen(
-            command,
-            env=environment,
-            cwd=bench.folder,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            start_new_session=True,  # some start a JVM beside them, which has to end with them
-        )
-    too_long = threading.Timer(_PEER_SECONDS, _kill_group, [peer])
-    too_long.start()
-    found: list[list[tuple[int, float]]] = [[]]
-    try:
-        for line in peer.stdout or ():
-            parts = line.split()
-            if len(parts) == 2 and parts[0].isdigit():
-                found[-1].append((int(parts[0]), float(parts[1])))
-                if found[-1][-1][0] >= last:
-                    if len(found) == rounds:
-                        return found
-                    found.append([])
-    finally:
-        too_long.cancel()
-        _kill_group(peer)
-        peer.wait(30)
-    said = log.read_text(errors="replace")[-2000:]
-    raise PeerFailedError(said or f"it ended without a word, or did not end in {_PEER_SECONDS} s")
-
-
 @contextmanager
 def on_core(core: int) -> Iterator[None]:
     """Have what is started meanwhile run on one core from its first instruction on, with all it starts."""
@@ -255,11 +203,6 @@ def on_core(core: int) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
-
-
-def _kill_group(process: subprocess.Popen[Any]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
 
 
 def resident_bytes(pid: int) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 
 import feed
 import harness
+import peer_rounds
 import tables
 import workloads
 from aiokafka import AIOKafkaProducer
@@ -138,8 +139,8 @@ def _recover_peer(bench: harness.Bench, environment: dict[str, str], options: ar
         "PEER_KEYS": str(options.peer_keys),
         "PEER_FOLDER": str(bench.folder / "peer"),
     }
-    command = harness.faust_peer("recovering_faust.py")
-    [samples] = harness.peer_rounds(command, peer_environment, bench, options.peer_keys)
+    command = peer_rounds.faust_peer("recovering_faust.py")
+    [samples] = peer_rounds.rounds_of(command, peer_environment, bench, options.peer_keys)
     return harness.rate(samples)
 
 

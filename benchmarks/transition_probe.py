@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Iterator
 
 import msgspec
 import numpy as np
 import schedule
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.record.memory_records import MemoryRecords
 
-from stream_rfm.stream.fetched import use_fetched
+from stream_rfm.stream.fetched import use_fetched, whole_batches
 
 
 class _Transition(msgspec.Struct):
@@ -35,24 +37,36 @@ class _Probe:
         #: When transitions of other causes were read, and how many.
         self.others: list[tuple[float, int]] = []
 
-    def note(self, values: list[bytes]) -> None:
-        now, others = time.time(), 0
-        for value in values:
-            order = _decode(value).order_id
-            if order is not None and order.startswith(self._prefix):
-                self.numbers.append(int(order[len(self._prefix) :]))
-                self.read_at.append(now)
-            else:
-                others += 1
+    def note(self, now: float, batches: list[bytes]) -> None:
+        """Note what some batches hold that were read at an instant."""
+        others = 0
+        for batch in batches:
+            for value in _values(batch):
+                order = _decode(value).order_id
+                if order is not None and order.startswith(self._prefix):
+                    self.numbers.append(int(order[len(self._prefix) :]))
+                    self.read_at.append(now)
+                else:
+                    others += 1
         if others:
             self.others.append((now, others))
 
 
+def _values(batch: bytes) -> Iterator[bytes]:
+    records = MemoryRecords(batch)
+    while records.has_next():
+        yield from (record.value for record in records.next_batch())
+
+
 async def _run(plan: schedule.Schedule, servers: str, topic: str, path: str) -> None:
-    probe = _Probe(plan)
+    # What is in them is looked at in the end: those who read share a core with those who are measured.
+    read: list[tuple[float, list[bytes]]] = []
     use_fetched()
     async with AIOKafkaConsumer(
-        bootstrap_servers=servers, isolation_level="read_committed", fetch_max_wait_ms=100
+        bootstrap_servers=servers,
+        isolation_level="read_committed",
+        fetch_max_wait_ms=100,
+        key_deserializer=whole_batches,
     ) as consumer:
         consumer.assign([TopicPartition(topic, number) for number in range(plan.partitions)])
         await consumer.seek_to_end()
@@ -61,8 +75,11 @@ async def _run(plan: schedule.Schedule, servers: str, topic: str, path: str) -> 
         start = await asyncio.to_thread(schedule.wait_for_start)
         ended = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
         while not ended.done():
-            for records in (await consumer.getmany(timeout_ms=100)).values():
-                probe.note([record.value for record in records])
+            batches = [batch for some in (await consumer.getmany(timeout_ms=100)).values() for batch in some]
+            read.append((time.time(), [bytes(batch.data) for batch in batches]))
+    probe = _Probe(plan)
+    for now, batches in read:
+        probe.note(now, batches)
     numbers = np.array(probe.numbers, np.int64)
     np.savez(
         path,
