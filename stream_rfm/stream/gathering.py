@@ -45,17 +45,24 @@ class Gathering:
             merging: where the versions come from.
             detected_at: the instant that it is.
         """
-        work = Work()
+        work = Work(offsets=self.offsets_of(outcomes, made, merging))
         await self._put_transitions(work, outcomes, detected_at)
         await self._put_segments(work, outcomes)
         for lane, outcome in outcomes:
             self._put_the_rest(work, lane, outcome)
-            # Every transaction carries offsets, even where none moved: they are what fences a zombie.
-            work.offsets[self.topics.orders.name, lane.number] = lane.partition.position
         if made:
             work.put(self.topics.quantiles.name, 0, [self._publication.version(version) for version in made])
-            work.offsets[self.topics.summaries.name, 0] = merging.needed_from()
         return work
+
+    def offsets_of(
+        self, outcomes: Sequence[tuple[Lane, Outcome]], made: Sequence[Version], merging: Merging
+    ) -> dict[tuple[str, int], int]:
+        """The offsets that a transaction's records follow from; arguments as of :meth:`work_of`."""
+        # Every transaction carries offsets, even where none moved: they are what fences a zombie.
+        offsets = {(self.topics.orders.name, lane.number): lane.partition.position for lane, _ in outcomes}
+        if made:
+            offsets[self.topics.summaries.name, 0] = merging.needed_from()
+        return offsets
 
     async def _put_transitions(
         self, work: Work, outcomes: Sequence[tuple[Lane, Outcome]], detected_at: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,6 +129,8 @@ class Transactions:
         self._in_doubt = False
         #: Whether one has been begun that :meth:`commit` goes on with.
         self.is_begun = False
+        # Offsets that are on their way while the records of that transaction are still being made.
+        self._ahead: asyncio.Task[None] | None = None
         # What the last ones have written to.
         self._written: deque[frozenset[tuple[str, int]]] = deque(maxlen=_LIKELY)
 
@@ -146,6 +148,22 @@ class Transactions:
         if self._producer is not None and places and not self.is_begun:
             self.is_begun = self._producer.begin_ahead(places, self._group)
             self._in_doubt = self._in_doubt or self.is_begun
+
+    def send_offsets(self, offsets: Mapping[tuple[str, int], int], membership: Membership) -> None:
+        """Send the offsets of a transaction that was begun, while its records are still in the making.
+
+        Once events are counted it is known how far they go, and whoever is no longer a member is fenced as
+        well before as afterwards. It takes Kafka as long as to make the records takes here.
+
+        Args:
+            offsets: those of the work that :meth:`commit` will be given.
+            membership: in whose name.
+        """
+        if self._producer is not None and self.is_begun and self._ahead is None:
+            self._producer.join(membership)
+            self._ahead = asyncio.create_task(self._send_offsets(self._producer, offsets))
+            # Where something else fails first nobody asks what became of them.
+            self._ahead.add_done_callback(_seen)
 
     async def start(self) -> None:
         """Make a producer, as soon as Kafka is there; what an earlier one of that name left open is aborted.
@@ -188,6 +206,9 @@ class Transactions:
         """Give the producer up; a transaction that is still open is aborted by the broker."""
         producer, self._producer = self._producer, None
         self.is_begun = False
+        if self._ahead is not None:
+            self._ahead.cancel()
+            self._ahead = None
         if producer is not None:
             await producer.give_up()
 
@@ -234,7 +255,8 @@ class Transactions:
             await producer.begin_transaction()
         self.is_begun = False
         self._written.append(frozenset(work.messages))
-        _, sent = await asyncio.gather(self._send_offsets(producer, work), self._send(producer, work))
+        offsets, self._ahead = self._ahead or self._send_offsets(producer, work.offsets), None
+        _, sent = await asyncio.gather(offsets, self._send(producer, work))
         written = await asyncio.gather(*(future for _, _, future in sent))
         await producer.commit_transaction()
         self._in_doubt = False
@@ -242,10 +264,10 @@ class Transactions:
             place: metadata.offset + count for (place, count, _), metadata in zip(sent, written, strict=True)
         }
 
-    async def _send_offsets(self, producer: FencedProducer, work: Work) -> None:
-        offsets = {TopicPartition(*place): OffsetAndMetadata(at, "") for place, at in work.offsets.items()}
+    async def _send_offsets(self, producer: FencedProducer, offsets: Mapping[tuple[str, int], int]) -> None:
         if offsets:
-            await producer.send_offsets_to_transaction(offsets, self._group)
+            to_send = {TopicPartition(*place): OffsetAndMetadata(at, "") for place, at in offsets.items()}
+            await producer.send_offsets_to_transaction(to_send, self._group)
 
     async def _send(
         self, producer: FencedProducer, work: Work

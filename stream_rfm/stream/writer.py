@@ -222,6 +222,7 @@ class Writer(Service):
             self.settled = True
             return
         making = time.monotonic()
+        self._transactions.send_offsets(self._gathering.offsets_of(outcomes, made, self._merging), member)
         work = await self._gathering.work_of(outcomes, made, self._merging, now())
         started, settled_at = time.monotonic(), now()
         try:

@@ -194,6 +194,53 @@ async def test_zombie_that_has_begun_is_fenced(declared, member, pause):
     assert await committed(declared) == {0: 2}
 
 
+@pytest.mark.parametrize("pause", [0.0, 0.3])
+async def test_offsets_sent_before_the_records_are_committed_with_them(declared, member, pause):
+    async with transactions_of(declared) as transactions:
+        first = work_of(declared, b"1")
+        # Nothing was begun: they go with the records.
+        transactions.send_offsets(first.offsets, member)
+        await transactions.commit(first, member)
+        transactions.begin([0])
+        second = work_of(declared, b"2", offset=2)
+        transactions.send_offsets(second.offsets, member)
+        await asyncio.sleep(pause)
+        await transactions.commit(second, member)
+        assert await committed(declared) == {0: 2}
+        transactions.begin([0])
+        await transactions.commit(work_of(declared, b"3", offset=3), member)
+    assert await values_in(declared, declared.topics.transitions.name) == [b"1", b"2", b"3"]
+    assert await committed(declared) == {0: 3}
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.3])
+async def test_whose_offsets_are_refused_before_the_records_has_committed_nothing(declared, member, pause):
+    stale = replace(member, generation=member.generation + 7)
+    async with transactions_of(declared) as transactions:
+        await transactions.commit(work_of(declared, b"1"), member)
+        transactions.begin([0])
+        work = work_of(declared, b"stale", offset=9)
+        transactions.send_offsets(work.offsets, stale)
+        await asyncio.sleep(pause)
+        with pytest.raises(NotCommittedError) as refused:
+            await transactions.commit(work, stale)
+        assert "FencedMemberError" in str(refused.value)
+        await transactions.renew()
+        await transactions.commit(work_of(declared, b"2", offset=2), member)
+    assert await values_in(declared, declared.topics.transitions.name) == [b"1", b"2"]
+    assert await committed(declared) == {0: 2}
+
+
+async def test_offsets_on_their_way_are_dropped_with_the_producer(declared, member):
+    async with transactions_of(declared) as transactions:
+        await transactions.commit(work_of(declared, b"1"), member)
+        transactions.begin([0])
+        transactions.send_offsets(work_of(declared, offset=9).offsets, member)
+        await transactions.renew()
+        await transactions.commit(work_of(declared, b"2", offset=2), member)
+    assert await committed(declared) == {0: 2}
+
+
 async def test_who_closes_after_a_failure_leaves_nothing_open(declared):
     settings = declared.settings
     patient = settings.kafka.model_copy(update={"transaction_timeout_seconds": 60.0})
