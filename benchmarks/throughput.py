@@ -22,7 +22,7 @@ _CACHE_SECONDS = 900.0
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--orders", type=int, default=400_000)
+    parser.add_argument("--orders", type=int, default=800_000)
     parser.add_argument("--partitions", type=int, default=8)
     parser.add_argument("--runs", type=int, default=3)
     names = list(workloads.WORKLOADS)

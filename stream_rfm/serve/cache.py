@@ -116,7 +116,7 @@ class SegmentCache:
         of it gets a share of the time, whatever a machine does in it, and scoring the rest.
         """
         await self._outbox.collect()
-        self._metrics.cache_pending.set(self._outbox.pending)
+        self._say_pending()
 
     @property
     def has_more(self) -> bool:
@@ -141,6 +141,9 @@ class SegmentCache:
         """Close the connections."""
         await self._calls.close()
 
+    def _say_pending(self) -> None:
+        self._metrics.cache_pending.set(self._outbox.pending)
+
     async def _make_first(self) -> bool:
         """Whether the first calls could be made."""
         first = self._outbox.sends[0]
@@ -152,6 +155,7 @@ class SegmentCache:
             done = await self._done(self._send, sends)
         if done:
             self._outbox.done(calls)
+            self._say_pending()
             self._on_room()
             return True
         # When Redis is back, what has changed last is to be found there first.

@@ -146,8 +146,13 @@ class Outbox:
 
     @property
     def pending(self) -> int:
-        """How many customers are to be written."""
-        return sum(partition.pending for partition in self.partitions.values())
+        """How many customers are to be written, whether a call was made of them or not."""
+        return self._waiting + sum(partition.pending for partition in self.partitions.values())
+
+    @property
+    def _waiting(self) -> int:
+        """How many customers are in calls that wait to be made."""
+        return sum(len(send.keys) for send in self.sends if isinstance(send, Send))
 
     @property
     def _has_room(self) -> bool:

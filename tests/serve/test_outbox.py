@@ -50,6 +50,8 @@ async def test_what_is_new_in_any_partition_goes_before_every_backlog(outbox):
     assert {first.partition, second.partition} == {1, 2}
     assert all(b"c5" in key for send in (first, second) for key in send.keys)
     assert sum(len(send.keys) for send in others) == 6 * BATCH
+    assert outbox.pending == 8 * BATCH
+    outbox.done([first, second, *others])
     assert outbox.pending == 0
     assert outbox.arrived.is_set()
 
@@ -58,6 +60,8 @@ async def test_more_than_there_is_room_for_stays_a_mark(outbox):
     outbox.partitions[1] = marks()
     outbox.partitions[1].backlog.add(rows(40_000))
     assert sum(len(send.keys) for send in await emptied(outbox)) == _BUFFERED
+    assert outbox.pending == 40_000
+    outbox.sends.clear()
     assert outbox.pending == 40_000 - _BUFFERED
 
 
