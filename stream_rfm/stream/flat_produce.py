@@ -6,10 +6,8 @@ times. Here all pieces are joined at once; what goes over the wire is the same.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Any
 
-from aiokafka.producer.sender import SendProduceReqHandler
 from aiokafka.protocol.produce import ProduceRequest, ProduceRequest_v7
 from aiokafka.protocol.types import Int16, Int32, String
 
@@ -42,20 +40,3 @@ class FlatProduceRequest(ProduceRequest):
         """The request of a version; of another one than ours as aiokafka has it."""
         flat = request_struct_class is ProduceRequest_v7
         return super().build(FlatProduceRequest_v7 if flat else request_struct_class)
-
-
-class FlatProduceHandler(SendProduceReqHandler):
-    """Sends batches to one broker."""
-
-    def create_request(self) -> FlatProduceRequest:
-        """The request, with all batches."""
-        topics: defaultdict[str, list[Any]] = defaultdict(list)
-        for place, batch in self._batches.items():
-            topics[place.topic].append((place.partition, batch.get_data_buffer()))
-        sender = self._sender
-        return FlatProduceRequest(
-            transactional_id=sender._txn_manager.transactional_id,  # noqa: SLF001 - aiokafka keeps it there
-            required_acks=sender._acks,  # noqa: SLF001 - see above
-            timeout=sender._request_timeout_ms,  # noqa: SLF001 - see above
-            topics=list(topics.items()),
-        )

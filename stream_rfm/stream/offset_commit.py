@@ -25,7 +25,6 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
-from stream_rfm.stream.flat_produce import FlatProduceHandler
 from stream_rfm.stream.sent_once import AddOffsetsOnce, AddPartitionsOnce, EndOnce, SentOnce
 
 
@@ -172,6 +171,11 @@ class FencedSender(Sender):
     #: The group whose offsets will follow, where Kafka is to be told before they do.
     group_ahead: str | None = None
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        # Set when it was tried to tell Kafka of partitions.
+        self._told = asyncio.Event()
+
     def _maybe_do_transactional_request(self) -> Any:
         task = super()._maybe_do_transactional_request()
         group, manager = self.group_ahead, self._txn_manager
@@ -182,14 +186,24 @@ class FencedSender(Sender):
             return None
         return asyncio.create_task(self._do_add_offsets_to_txn(group))
 
-    async def _send_produce_req(self, node_id: int, batches: Any) -> None:
-        await FlatProduceHandler(self, batches).do(node_id)
-        self._in_flight.remove(node_id)
-        self._muted_partitions.difference_update(batches)
+    async def until_added(self) -> None:
+        """Wait until Kafka has been told of all partitions that the transaction touches.
+
+        Raises:
+            IllegalOperation: there is no transaction any more.
+        """
+        while self._txn_manager.is_in_transaction() and self._txn_manager.partitions_to_add():
+            self._told.clear()
+            await self._told.wait()
+        if not self._txn_manager.is_in_transaction():
+            raise errors.IllegalOperation("the transaction has failed")
 
     async def _do_add_partitions_to_txn(self, tps: Any) -> bool:
-        node = await self._coordinator_of_transactions()
-        return await AddPartitionsOnce(self, tps).do(node)
+        try:
+            node = await self._coordinator_of_transactions()
+            return await AddPartitionsOnce(self, tps).do(node)
+        finally:
+            self._told.set()
 
     async def _do_add_offsets_to_txn(self, group_id: str) -> bool:
         node = await self._coordinator_of_transactions()

@@ -20,6 +20,7 @@ from stream_rfm.kafka.rights import RightsError
 from stream_rfm.settings import KafkaSettings
 from stream_rfm.stream import cancellation
 from stream_rfm.stream.batches import Message, batches_of
+from stream_rfm.stream.direct_produce import DirectProduce
 from stream_rfm.stream.offset_commit import FencedSender, Membership
 
 # A record batch stays below the broker's default of 1 MiB for all of them.
@@ -73,6 +74,8 @@ class FencedProducer(AIOKafkaProducer):
             retry_backoff_ms=arguments["retry_backoff_ms"],
             request_timeout_ms=self._request_timeout_ms,
         )
+        #: Sends record batches.
+        self.direct = DirectProduce(self._sender, self._request_timeout_ms)
 
     async def give_up(self) -> None:
         """Stop at once, without waiting for anything that is still to be sent."""
@@ -256,35 +259,25 @@ class Transactions:
         self.is_begun = False
         self._written.append(frozenset(work.messages))
         offsets, self._ahead = self._ahead or self._send_offsets(producer, work.offsets), None
-        _, sent = await asyncio.gather(offsets, self._send(producer, work))
-        written = await asyncio.gather(*(future for _, _, future in sent))
+        sending = asyncio.create_task(self._send(producer, work))
+        try:
+            _, ends = await asyncio.gather(offsets, sending)
+        finally:
+            # Where the offsets are refused nobody waits for the records.
+            sending.cancel()
         await producer.commit_transaction()
         self._in_doubt = False
-        return {
-            place: metadata.offset + count for (place, count, _), metadata in zip(sent, written, strict=True)
-        }
+        return ends
 
     async def _send_offsets(self, producer: FencedProducer, offsets: Mapping[tuple[str, int], int]) -> None:
         if offsets:
             to_send = {TopicPartition(*place): OffsetAndMetadata(at, "") for place, at in offsets.items()}
             await producer.send_offsets_to_transaction(to_send, self._group)
 
-    async def _send(
-        self, producer: FencedProducer, work: Work
-    ) -> list[tuple[tuple[str, int], int, asyncio.Future[Any]]]:
-        """Hand over whole record batches: first the first of every partition, then what waits for those."""
-        waiting = {place: await batches_of(producer, messages) for place, messages in work.messages.items()}
-        sent = []
-        while waiting:
-            for (topic, partition), batches in list(waiting.items()):
-                batch = batches.pop(0)
-                future = await producer.send_batch(batch, topic, partition=partition)
-                # Where something else fails first nobody asks what became of it.
-                future.add_done_callback(_seen)
-                sent.append(((topic, partition), batch.record_count(), future))
-                if not batches:
-                    del waiting[topic, partition]
-        return sent
+    async def _send(self, producer: FencedProducer, work: Work) -> dict[tuple[str, int], int]:
+        """Send the records; the offset behind the last one of each topic and partition."""
+        batches = {place: await batches_of(producer, messages) for place, messages in work.messages.items()}
+        return await producer.direct.send(batches)
 
 
 def _seen(future: asyncio.Future[Any]) -> None:
