@@ -44,6 +44,9 @@ PLACES = (1 << _MOST_BITS) - 1
 #: Given numbers, and the positions of the questions that they might answer: which are right?
 Same = Callable[[Ints, Ints], Bools]
 
+#: Buckets, how they are laid out, the first number; ascending hashes that are beside, and their numbers.
+Parts = tuple[Column, tuple[int, ...], int, Hashes, Ints]
+
 
 class _Fastest:
     """How slots are worked on: compiled, once that has been loaded."""
@@ -137,6 +140,10 @@ class HashIndex:
         if len(self._beside[0]):
             kept = ~np.isin(self._beside[1], numbers)
             self._beside = (self._beside[0][kept], self._beside[1][kept])
+
+    def parts(self) -> Parts:
+        """What it is made of, for what is compiled to look: see :mod:`stream_rfm.table.finding_compiled`."""
+        return (self._lines(), tuple(self._shape), self.first, *self._beside)
 
     def _lines(self) -> Column:
         return self._slots.values[: self._shape.then_buckets * WIDTH].reshape(-1, WIDTH)
