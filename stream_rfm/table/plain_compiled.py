@@ -158,8 +158,8 @@ def _becomes(  # noqa: PLR0913, PLR0917 - numba takes them one by one
     while scratch[half + slot]:
         other = scratch[half + slot] - 1
         if out[1][other] == named:
-            near = abs(at[place] - at[other]) <= by[3] and at[other] > since
-            return _DUPLICATE if near else _ODD
+            # The other one is not forgotten meanwhile: it would have left the window before.
+            return _DUPLICATE if abs(at[place] - at[other]) <= by[3] else _ODD
         slot = (slot + 1) & (half - 1)
     scratch[half + slot] = place + 1
     return _COUNTS if at[place] > since else _ODD
@@ -186,7 +186,7 @@ def _admitted(events: Any, entries: Any, by: Any, low: Any, high: Any, out: Any)
             counts[DUPLICATES] += 1
             continue
         count = counts[COUNTED]
-        said[PLACES, count], inside[count] = i, at[i] > max(as_of[i] - by[2], by[1])
+        said[PLACES, count], inside[count] = i, at[i] > as_of[i] - by[2]
         counts[OWN_IDS] += kind[i] == _REFUND and key[i] != order[i]
         counts[COUNTED] = count + 1
     return True
