@@ -13,14 +13,14 @@ from numba import njit, types
 
 from stream_rfm.model.arrays import Column, Hashes
 from stream_rfm.table.compiled import INLINE
-from stream_rfm.table.slots import FINALISER, LAST_SHIFT, SALTS, WIDTH
+from stream_rfm.table.slots import FINALISER, LAST_SHIFT, MAYBE, SALTS, WIDTH
 from stream_rfm.table.slots_compiled import HALF, LOW, SHAPE, SLOTS, bucket_of, tag_of
 
 _INT, _HASH = types.int64, types.uint64
 #: An index, as :meth:`stream_rfm.table.hash_index.HashIndex.parts` gives it: buckets, how they are laid out,
-#: the first number, and what is kept beside: ascending hashes and their numbers.
+#: the first number, and what is kept beside: ascending hashes, their numbers, and whether any has some bits.
 INDEX = types.Tuple(  # type: ignore[no-untyped-call]
-    (SLOTS, SHAPE, _INT, types.Array(_HASH, 1, "C"), types.Array(_INT, 1, "C"))
+    (SLOTS, SHAPE, _INT, *(types.Array(of, 1, "C") for of in (_HASH, _INT, types.bool_)))
 )
 
 
@@ -49,7 +49,10 @@ def _marked(slots: Column, shape: Any, bucket: Any, hash_: Any, after: Any) -> A
 
 @njit(_INT(INDEX, _HASH, _INT), **INLINE)
 def _beside(index: Any, hash_: Any, nth: Any) -> Any:
-    hashes, numbers = index[3], index[4]
+    hashes, numbers, maybe = index[3], index[4], index[5]
+    # Mostly it is none of them, and to look for it in vain would take longer than all else.
+    if not len(hashes) or not maybe[hash_ & MAYBE]:
+        return -1
     low, high = 0, len(hashes)
     while low < high:
         middle = (low + high) >> 1
@@ -75,7 +78,42 @@ def candidate(index: Any, hash_: Any, nth: Any) -> Any:
                 return first + (np.int64(rest) - first) % most
             nth -= 1
             slot = _marked(slots, shape, bucket, hash_, slot)
-    return _beside(index, hash_, nth) if len(index[3]) else -1
+    return _beside(index, hash_, nth)
+
+
+@njit(types.uint32(SLOTS, _INT, types.uint32, types.uint32), **INLINE)
+def _hits(slots: Column, bucket: Any, tag: Any, most: Any) -> Any:
+    """A bucket's slots that may be a hash's: the sum of their places, and above 8 bits how many they are."""
+    hits = np.uint32(0)
+    for slot in range(WIDTH):
+        hit = np.uint32((slots[bucket, slot] ^ tag) - np.uint32(1)) < most
+        hits += np.uint32(slot + 256) if hit else np.uint32(0)
+    return hits
+
+
+@njit(_INT(INDEX, _HASH), **INLINE)
+def first_of(index: Any, hash_: Any) -> Any:
+    """What :func:`candidate` says for 0.
+
+    Mostly there is one at most. Which bucket and slot it is in nobody can foresee: to branch by that costs more
+    than to compare all of them.
+    """
+    slots, shape, first = index[0], index[1], index[2]
+    one, other = bucket_of(shape, hash_ & LOW), bucket_of(shape, hash_ >> HALF)
+    bits = shape[4] if one >= shape[0] else shape[2]
+    other_bits = shape[4] if other >= shape[0] else shape[2]
+    hits = _hits(slots, one, tag_of(shape, one, hash_), np.uint32((1 << bits) - 1))
+    more = _hits(slots, other, tag_of(shape, other, hash_), np.uint32((1 << other_bits) - 1))
+    together = hits + more
+    if not together:
+        return _beside(index, hash_, 0)
+    if together >> np.uint32(8) > 1:
+        return candidate(index, hash_, 0)
+    bucket, most = (one, (1 << bits) - 1) if hits else (other, (1 << other_bits) - 1)
+    slot = together & np.uint32(0xFF)
+    rest = np.uint32((slots[bucket, slot] ^ tag_of(shape, bucket, hash_)) - np.uint32(1))
+    # Most tables begin at 0, and to divide takes as long as to compare.
+    return np.int64(rest) if not first else first + (np.int64(rest) - first) % most
 
 
 @njit(_HASH(_HASH, _INT, _INT), **INLINE)

@@ -17,7 +17,7 @@ from stream_rfm.table.appending_compiled import PACKED
 from stream_rfm.table.compiled import INLINE, OPTIONS
 from stream_rfm.table.customers import ROW
 from stream_rfm.table.entry_columns import CANCELLED, FLAGS_SHIFT, KIND_BITS, ROW_SHIFT, SUPERSEDED
-from stream_rfm.table.finding_compiled import INDEX, candidate, mixed, touched
+from stream_rfm.table.finding_compiled import INDEX, candidate, first_of, mixed, touched
 from stream_rfm.table.packed import CHUNK
 
 #: What :func:`look` counts: events that count, strangers, events seen before, refunds with an id of their own
@@ -64,11 +64,8 @@ def _value(packed: Any, at: Any) -> Any:
 def _known(entries: Any, named: Any, key: Any, row: Any, kind: Any) -> Any:
     """Where in memory an entry is that an id names, or −1."""
     index, keys, words, _, _, start, count = entries
-    nth = 0
-    while True:
-        number = candidate(index, named, nth)
-        if number < 0:
-            return -1
+    number, nth = first_of(index, named), 0
+    while number >= 0:
         at = number - index[2] + start
         if number - index[2] < count and keys[at] == key:
             word = _INT(words[at])
@@ -79,6 +76,8 @@ def _known(entries: Any, named: Any, key: Any, row: Any, kind: Any) -> Any:
             ):
                 return at
         nth += 1
+        number = candidate(index, named, nth)
+    return -1
 
 
 @njit(_INT(_EVENTS, _CUSTOMERS, _INT, _OUT), **INLINE)
@@ -106,10 +105,10 @@ def _whose(events: Any, customers: Any, low: Any, high: Any, out: Any) -> Any:
     for i in range(low, high):
         seen |= touched(index, digest[i, 0])
     for i in range(low, high):
-        row = candidate(index, digest[i, 0], 0)
-        said[ROWS, i] = row
-        if row >= 0:
-            seen |= np.uint32(table[row].digest_low) | np.uint32(table[row].id_start)
+        said[ROWS, i] = first_of(index, digest[i, 0])
+    for i in range(low, high):
+        row = max(said[ROWS, i], 0)
+        seen |= np.uint32(table[row].digest_low) | np.uint32(table[row].id_start)
     counts[_SEEN] |= seen
     largest = 0.0
     for i in range(low, high):
@@ -173,8 +172,10 @@ def _admitted(events: Any, entries: Any, by: Any, low: Any, high: Any, out: Any)
     seen = np.uint32(0)
     for i in range(low, high):
         names[i] = mixed(key[i], said[ROWS, i], kind[i])
+    for i in range(low, high):
         seen |= touched(entries[0], names[i])
-        if by[4]:
+    if by[4]:
+        for i in range(low, high):
             seen |= touched(entries[0], mixed(order[i], said[ROWS, i], _CANCEL))
     counts[_SEEN] |= seen
     for i in range(low, high):

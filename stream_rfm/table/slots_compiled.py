@@ -28,10 +28,10 @@ _FOUND = types.Array(types.bool_, 1, "C")
 @njit(types.int64(SHAPE, types.uint64), **INLINE)
 def bucket_of(shape: Layout, half: Any) -> Any:
     """The bucket of a half of a hash."""
+    # In the middle of a pass nobody can foresee which it is: both are told sooner than a branch is undone.
     bucket = np.int64((half * np.uint64(shape[1])) >> HALF)
-    if bucket >= shape[0]:
-        bucket = np.int64((half * np.uint64(shape[3])) >> HALF)
-    return bucket
+    moved = np.int64((half * np.uint64(shape[3])) >> HALF)
+    return moved if bucket >= shape[0] else bucket
 
 
 @njit(types.uint32(SHAPE, types.int64, types.uint64), **INLINE)
