@@ -95,8 +95,8 @@ def _hits(slots: Column, bucket: Any, tag: Any, most: Any) -> Any:
 def first_of(index: Any, hash_: Any) -> Any:
     """What :func:`candidate` says for 0.
 
-    Mostly there is one at most. Which bucket and slot it is in nobody can foresee: to branch by that costs more
-    than to compare all of them.
+    Mostly there is one at most. Which bucket and slot it is in nobody can foresee: to branch by that costs
+    more than to compare all of them.
     """
     slots, shape, first = index[0], index[1], index[2]
     one, other = bucket_of(shape, hash_ & LOW), bucket_of(shape, hash_ >> HALF)

@@ -78,7 +78,8 @@ def count(store: Store, batch: Batch, as_of: Ints, version: Version) -> Changes 
     if own_ids:
         _note_refunds(store, batch, where)
     changes = settling.settle(store, version, batch, rows, as_of, where, inside)
-    changes.tallies["duplicate"] += duplicates
+    if duplicates:
+        changes.tallies["duplicate"] = duplicates
     return changes
 
 

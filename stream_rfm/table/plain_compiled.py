@@ -60,11 +60,11 @@ def _value(packed: Any, at: Any) -> Any:
     return steps[at] * unit[chunk] + base[chunk]
 
 
-@njit(_INT(_ENTRIES, _HASH, _HASH, _INT, _INT), **INLINE)
-def _known(entries: Any, named: Any, key: Any, row: Any, kind: Any) -> Any:
-    """Where in memory an entry is that an id names, or −1."""
-    index, keys, words, _, _, start, count = entries
-    number, nth = first_of(index, named), 0
+@njit(_INT(_ENTRIES, _HASH, _HASH, _INT, _INT, _INT), **INLINE)
+def _known(entries: Any, named: Any, key: Any, row: Any, kind: Any, since: Any) -> Any:
+    """Where in memory the latest entry is that an id names, of what happened after an instant; −1: none."""
+    index, keys, words, instants, _, start, count = entries
+    number, nth, latest = first_of(index, named), 0, -1
     while number >= 0:
         at = number - index[2] + start
         if number - index[2] < count and keys[at] == key:
@@ -73,11 +73,12 @@ def _known(entries: Any, named: Any, key: Any, row: Any, kind: Any) -> Any:
                 word >> ROW_SHIFT == row
                 and word & KIND_BITS == kind
                 and not (word >> FLAGS_SHIFT) & SUPERSEDED
+                and _value(instants, at) > since
             ):
-                return at
+                latest = max(latest, at)
         nth += 1
         number = candidate(index, named, nth)
-    return -1
+    return latest
 
 
 @njit(_INT(_EVENTS, _CUSTOMERS, _INT, _OUT), **INLINE)
@@ -125,15 +126,14 @@ def _whose(events: Any, customers: Any, low: Any, high: Any, out: Any) -> Any:
     return largest
 
 
-@njit(types.bool_(_EVENTS, _ENTRIES, _INT, _INT, _INT), **INLINE)
-def _may_be_void(events: Any, entries: Any, row: Any, kind: Any, order: Any) -> Any:
+@njit(types.bool_(_ENTRIES, _HASH, _INT, _INT, _INT), **INLINE)
+def _may_be_void(entries: Any, order: Any, row: Any, kind: Any, since: Any) -> Any:
     """Whether a cancel is known of the order that an event is or names."""
-    order_hash = events[6][order]
-    if _known(entries, mixed(order_hash, row, _CANCEL), order_hash, row, _CANCEL) >= 0:
+    if _known(entries, mixed(order, row, _CANCEL), order, row, _CANCEL, since) >= 0:
         return True
     if kind == _ORDER:
         return False
-    bought = _known(entries, mixed(order_hash, row, _ORDER), order_hash, row, _ORDER)
+    bought = _known(entries, mixed(order, row, _ORDER), order, row, _ORDER, since)
     return bought >= 0 and (entries[2][bought] >> FLAGS_SHIFT) & CANCELLED != 0
 
 
@@ -146,11 +146,10 @@ def _becomes(  # noqa: PLR0913, PLR0917 - numba takes them one by one
     events: Any, entries: Any, by: Any, place: Any, row: Any, named: Any, since: Any, out: Any
 ) -> Any:
     kind, at, key, scratch = events[0][place], events[1], events[5][place], out[4]
-    known = _known(entries, named, key, row, kind)
+    known = _known(entries, named, key, row, kind, since)
     if known >= 0:
-        then = _value(entries[3], known)
-        return _DUPLICATE if then > since and abs(at[place] - then) <= by[3] else _ODD
-    if by[4] and _may_be_void(events, entries, row, kind, place):
+        return _DUPLICATE if abs(at[place] - _value(entries[3], known)) <= by[3] else _ODD
+    if by[4] and _may_be_void(entries, events[6][place], row, kind, since):
         return _ODD
     half = len(scratch) // 2
     slot = np.int64(named) & (half - 1)

@@ -17,6 +17,7 @@ from stream_rfm.table import hash_index, plain, settling
 from stream_rfm.table.packed import CHUNK
 
 PLAIN = (Kind.ORDER, Kind.REFUND)
+NO_ERASE = (*PLAIN, Kind.CANCEL)
 RULES = Rules(GRID, window=30 * DAY, dedupe=7 * DAY)
 
 
@@ -97,6 +98,12 @@ def test_it_says_and_holds_what_it_does_otherwise(history, rules, version, sizes
 @settings(max_examples=60)
 @given(histories(late=True, kinds=(*PLAIN, Kind.CANCEL, Kind.ENQUIRY, Kind.ERASE)), rules, versions, sizes)
 def test_it_does_so_where_only_some_of_it_is_plain(history, rules, version, sizes):
+    assert_alike([history[part] for part in cut(history, sizes)], rules, version)
+
+
+@settings(max_examples=100)
+@given(histories(kinds=NO_ERASE, late=True, customers=2), rules, versions, sizes)
+def test_it_does_so_for_few_customers_with_the_same_ids_again_and_again(history, rules, version, sizes):
     assert_alike([history[part] for part in cut(history, sizes)], rules, version)
 
 
@@ -225,8 +232,15 @@ def test_customers_of_whom_something_leaves_the_window_are_not():
 def test_an_id_that_is_forgotten_is_not_seen_before():
     scorer = prepared(order("c0", "x", 0))
     scorer.rescore(31 * DAY)
-    assert is_plain(scorer, order("c0", "y", 5))
-    assert not is_plain(scorer, order("c0", "x", 5))
+    assert is_plain(scorer, order("c0", "x", 5))
+    assert scorer.store.entries.count == 2
+
+
+def test_of_orders_with_one_id_the_one_that_is_remembered_says_whether_a_refund_is_void():
+    again = (order("c0", "x", 0), order("c0", "x", 31), cancel("c0", "x", 31), refund("c0", "x", 31))
+    parts = [[event] for event in again]
+    assert_alike(parts)
+    assert counted(parts, compiled=True)[-2] == {"void": 1}
 
 
 def test_what_is_forgotten_already_is_not():
