@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xxhash
@@ -108,6 +109,10 @@ class Customers:
             return (self.digest_low[rows] == low[asked]) & (self.digest_high[rows] == high[asked])
 
         return self._index.find(low, same)
+
+    def parts(self) -> tuple[Any, ...]:
+        """The index, all rows, and how many are in use, for what is compiled."""
+        return self._index.parts(), self._rows.values, self.count
 
     def find_ids(self, ids: Sequence[bytes]) -> Ints:
         """The rows of customers by their ids in UTF-8; −1 for strangers."""

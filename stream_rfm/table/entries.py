@@ -11,7 +11,7 @@ import numpy as np
 from stream_rfm.model.arrays import Bools, Column, Hashes, Ints
 from stream_rfm.model.order import Kind
 from stream_rfm.table.entry_columns import CANCELLED, INSIDE, NOBODY, SUPERSEDED, TOLD, EntryColumns
-from stream_rfm.table.hash_index import HashIndex, mixed
+from stream_rfm.table.hash_index import HashIndex, Parts, mixed
 from stream_rfm.table.packed import CHUNK
 
 __all__ = ["CANCELLED", "FOUND_ORDER", "INSIDE", "NOBODY", "SUPERSEDED", "TOLD", "Entries"]
@@ -54,6 +54,15 @@ class Entries(EntryColumns):
             key, row, kind = key[findable], row[findable], kind[findable]
         self._index.add(mixed(key, row, kind), self.first + positions[findable])
         return positions
+
+    def index_parts(self) -> Parts:
+        """The index, for what is compiled."""
+        return self._index.parts()
+
+    def index_last(self, names: Hashes) -> None:
+        """Make the last entries findable, each by what its id, row and kind are mixed into."""
+        self._forget_dropped(1000 + 2 * len(names))
+        self._index.add(names, np.arange(self.next - len(names), self.next))
 
     def find(self, key: Hashes, row: Column, kind: Column | int, since: Ints) -> Ints:
         """The position of the latest entry of a row with this id and kind, or −1, for each question.

@@ -6,10 +6,13 @@ time and amount, packed (``docs/decisions/0015-memory.md``).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from stream_rfm.model import instant
-from stream_rfm.model.arrays import Column, Hashes, Ints
+from stream_rfm.model.arrays import Bools, Column, Hashes, Ints
 from stream_rfm.table.bits import Bits
 from stream_rfm.table.growing import Growing
 from stream_rfm.table.packed import CHUNK, Packed, Stretch
@@ -27,7 +30,9 @@ TOLD = ("at", "amount", "key", "row", "kind")
 # Times mostly are of whole milliseconds, amounts of whole hundredths.
 _TIMES, _AMOUNTS = (instant.SECOND, instant.SECOND // 1000, 1), (10_000, 1)
 # The word of an entry: where each part begins, how many bits it has, and what it is read as.
-_KIND, _FLAGS, _ROW = (0, 2, np.uint8), (2, 3, np.uint8), (5, 27, np.uint32)
+FLAGS_SHIFT, ROW_SHIFT = 2, 5
+_KIND, _FLAGS, _ROW = (0, 2, np.uint8), (FLAGS_SHIFT, 3, np.uint8), (ROW_SHIFT, 27, np.uint32)
+KIND_BITS = 3
 _NO_INSTANT = np.iinfo(np.int64).max
 
 
@@ -71,10 +76,10 @@ class EntryColumns:
             Their positions.
         """
         positions = np.arange(self.count, self.count + len(at))
-        self.count += len(at)
         if not len(at):
             return positions
-        self._make_room()
+        self._make_room(len(at))
+        self.count += len(at)
         end = self._start + self.count
         low = end - len(at)
         self._keys.values[low:end] = key
@@ -90,6 +95,40 @@ class EntryColumns:
         np.minimum.at(self._oldest.values, chunk[inside], at[inside])
         np.maximum.at(self._newest.values, chunk, at)
         return positions
+
+    def put(self, append: Callable[..., bool], events: Any, where: Ints, rows: Ints, inside: Bools) -> bool:
+        """Do the same by what is compiled, where all goes into the last entry's chunk, as it mostly does.
+
+        Args:
+            append: :func:`stream_rfm.table.appending_compiled.append`.
+            events: of a batch: kinds, instants, amounts and the hashes of their ids.
+            where: places of purchases and refunds.
+            rows: for each event of the batch the row of its customer.
+            inside: for each place whether it is in the window.
+
+        Returns:
+            Whether it was done; else nothing is changed.
+        """
+        more = len(where)
+        self._make_room(more)
+        self._at.reserve(more)
+        self._amount.reserve(more)
+        low = self._start + self.count
+        if not 0 < low % CHUNK < CHUNK - more:
+            return False
+        columns = (self._keys.values, self._words.values, self._at.parts(), self._amount.parts())
+        chunks = (self._oldest.values, self._newest.values)
+        done = append((*columns, *chunks), low, events, where, rows, inside)
+        if done:
+            self.count += more
+            self._at.count += more
+            self._amount.count += more
+        return done
+
+    def parts(self) -> tuple[Any, ...]:
+        """Keys, words, instants, the oldest of each chunk, where position 0 is, and how many there are."""
+        columns = (self._keys.values, self._words.values, self._at.parts(), self._oldest.values)
+        return (*columns, self._start, self.count)
 
     def words_at(self, positions: Ints) -> tuple[Column, Column, Column]:
         """The rows, kinds and flags at some positions, read together."""
@@ -128,17 +167,17 @@ class EntryColumns:
             column.release(low // CHUNK * CHUNK, high // CHUNK * CHUNK)
         return keys, Bits(words, *_ROW)[:], Bits(words, *_KIND)[:]
 
-    def _make_room(self) -> None:
+    def _make_room(self, more: int) -> None:
         """Grow, or begin again at the front where half of the memory was let go of."""
-        if (self._start + self.count) <= len(self._keys.values):
+        if self._start + self.count + more <= len(self._keys.values):
             return
         for name in ("key", "row", "kind", "flags"):
             delattr(self, name)
         gone = (self._kept_from - self._origin) // CHUNK
         if 2 * gone * CHUNK >= len(self._keys.values):
             self._shift(gone)
-        self._keys.reserve(self._start + self.count)
-        self._words.reserve(self._start + self.count)
+        self._keys.reserve(self._start + self.count + more)
+        self._words.reserve(self._start + self.count + more)
         for column in (self._oldest, self._newest):
             column.reserve(len(self._keys.values) // CHUNK + 1)
         self._look()

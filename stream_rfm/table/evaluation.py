@@ -9,7 +9,6 @@ import numpy as np
 from stream_rfm.model import scoring
 from stream_rfm.model.arrays import Column, Ints
 from stream_rfm.model.grid import LAPSED, PROSPECT, UNSCORED
-from stream_rfm.model.quantiles import CutPoints
 from stream_rfm.model.rules import DIMENSIONS, Rules
 from stream_rfm.model.version import Version
 from stream_rfm.table.customers import NEVER
@@ -26,8 +25,9 @@ class Scores:
 
 
 #: Cut points, a line a dimension; the segment of each code; and levels, whether there are cut points, the
-#: segments of those without scores, and how many cut points each dimension has.
-Facts = tuple[Ints, Column, tuple[int, ...]]
+#: segments of those without scores, how many cut points each dimension has, microseconds after which an event
+#: is late, and the version's number.
+Facts = tuple[Ints, Column, Ints]
 
 
 class Evaluator:
@@ -38,12 +38,13 @@ class Evaluator:
         self._segments = np.array(rules.grid.segment_of_code(), np.uint16)
         names = rules.grid.names
         self._lapsed, self._prospect, self._unscored = map(names.index, (LAPSED, PROSPECT, UNSCORED))
-        self._facts: tuple[Version | None, Facts] = (None, self._facts_of(None))
+        self._backfill = rules.backfill
+        self._facts: tuple[Version | None, Facts] = (None, self._facts_of(Version(0, 0)))
 
     def facts(self, version: Version) -> Facts:
         """What customers are scored by, for :mod:`~stream_rfm.table.settling_compiled`."""
         if self._facts[0] is not version:
-            self._facts = (version, self._facts_of(version.cuts))
+            self._facts = (version, self._facts_of(version))
         return self._facts[1]
 
     def score(
@@ -72,10 +73,12 @@ class Evaluator:
         segment = np.where(buyers, self._segments[code], segment)
         return Scores(r * buyers, f * buyers, m * buyers, segment)
 
-    def _facts_of(self, cuts: tuple[CutPoints, ...] | None) -> Facts:
-        each = [of.thresholds for of in cuts or ()] or [()] * len(DIMENSIONS)
+    def _facts_of(self, version: Version) -> Facts:
+        each = [of.thresholds for of in version.cuts or ()] or [()] * len(DIMENSIONS)
         lines = np.zeros((len(each), max(1, *map(len, each))), np.int64)
         for line, thresholds in zip(lines, each, strict=True):
             line[: len(thresholds)] = thresholds
         others = (self._unscored, self._lapsed, self._prospect)
-        return lines, self._segments, (self._levels, int(cuts is not None), *others, *map(len, each))
+        scored = int(version.cuts is not None)
+        facts = (self._levels, scored, *others, *map(len, each), self._backfill, version.number)
+        return lines, self._segments, np.array(facts)

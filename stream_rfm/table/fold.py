@@ -14,7 +14,7 @@ from stream_rfm.model.order import Kind, Reason
 from stream_rfm.model.profile import FOR_EVER
 from stream_rfm.model.transition import Cause
 from stream_rfm.model.version import Version
-from stream_rfm.table import settling
+from stream_rfm.table import plain, settling
 from stream_rfm.table.admission import Admission, Orders, admit
 from stream_rfm.table.batch import Batch
 from stream_rfm.table.customers import NEVER, NO_SEGMENT
@@ -43,7 +43,8 @@ def fold(store: Store, batch: Batch, as_of: Ints, version: Version) -> Changes:
         as_of: for each event the instant that its customer is scored as of; never going back.
         version: the cut points to score with.
     """
-    return _Fold(store, batch, as_of, version).run()
+    changes = plain.count(store, batch, as_of, version)
+    return _Fold(store, batch, as_of, version).run() if changes is None else changes
 
 
 class _Fold:
@@ -96,9 +97,12 @@ class _Fold:
         if len(unknown):
             digests = digest[unknown]
             first, which = pairs_once(digests)
-            ids = self.batch.ids_at(where[unknown[first]])
-            added = self.store.customers.add(digests[first], ids)
-            rows[unknown] = added[which]
+            # Rows in the order of arrival.
+            order = np.argsort(first)
+            first = first[order]
+            added = self.store.customers.add(digests[first], self.batch.ids_at(where[unknown[first]]))
+            rows[unknown[first]] = added
+            rows[unknown] = rows[unknown[first[np.argsort(order)[which]]]]
             self.store.touch(added)
             still = np.flatnonzero(rows < 0)
             if len(still):

@@ -23,7 +23,7 @@ import numpy as np
 from stream_rfm.model.arrays import Bools, Column, Hashes, Ints
 from stream_rfm.table import slots
 from stream_rfm.table.growing import Growing
-from stream_rfm.table.slots import WIDTH, Shape
+from stream_rfm.table.slots import MAYBE, WIDTH, Shape
 
 # From 0.87 on buckets begin to be full; what finds no room is kept beside.
 _FULL, _FEWEST = 0.86, 16
@@ -35,7 +35,6 @@ _WORTH = 64
 _SMALL = 1 << 13
 # Beyond so many that are beside, those are looked for that need not be there any more.
 _MANY = 1024
-_MAYBE = np.uint64(0xFFFF)
 # How many bits of a slot are a number's; one at least is left for the hash, and above twelve help nothing.
 _LEAST_BITS, _MOST_BITS = 20, 31
 #: Numbers in use must not be further apart.
@@ -43,6 +42,10 @@ PLACES = (1 << _MOST_BITS) - 1
 
 #: Given numbers, and the positions of the questions that they might answer: which are right?
 Same = Callable[[Ints, Ints], Bools]
+
+#: Buckets, how they are laid out, the first number; ascending hashes that are beside, their numbers, and for
+#: some bits of a hash whether any of them has those.
+Parts = tuple[Column, tuple[int, ...], int, Hashes, Ints, Bools]
 
 
 class _Fastest:
@@ -138,6 +141,10 @@ class HashIndex:
             kept = ~np.isin(self._beside[1], numbers)
             self._beside = (self._beside[0][kept], self._beside[1][kept])
 
+    def parts(self) -> Parts:
+        """What it is made of, for what is compiled to look: see :mod:`stream_rfm.table.finding_compiled`."""
+        return (self._lines(), tuple(self._shape), self.first, *self._beside, self._maybe_beside)
+
     def _lines(self) -> Column:
         return self._slots.values[: self._shape.then_buckets * WIDTH].reshape(-1, WIDTH)
 
@@ -204,13 +211,13 @@ class HashIndex:
             self._many = max(_MANY, 2 * len(numbers))
         order = np.argsort(hashes, kind="stable")
         self._beside = (hashes[order], numbers[order])
-        self._maybe_beside = np.zeros(int(_MAYBE) + 1, bool)
-        self._maybe_beside[hashes & _MAYBE] = True
+        self._maybe_beside = np.zeros(int(MAYBE) + 1, bool)
+        self._maybe_beside[hashes & MAYBE] = True
 
     def _find_beside(self, hashes: Hashes, same: Same, found: Ints) -> None:
         known, numbers = self._beside
         # Mostly it is none of them, which a few bits tell.
-        asked = np.flatnonzero(self._maybe_beside[hashes & _MAYBE] & (found < 0))
+        asked = np.flatnonzero(self._maybe_beside[hashes & MAYBE] & (found < 0))
         if not len(asked):
             return
         at, end = (np.searchsorted(known, hashes[asked], side) for side in ("left", "right"))

@@ -12,9 +12,13 @@ from stream_rfm.table.growing import Growing
 
 #: How many values are written in the same way.
 CHUNK = 4096
-_FURTHEST = (1 << 31) - 1
+#: How many units a value may be from the base.
+FURTHEST = (1 << 31) - 1
 # How many values are unpacked at a time.
 _SLICE = 1 << 16
+
+#: Steps; of each chunk base, unit, and one more than its place among those in full, or 0; values of those.
+Parts = tuple[Column, Ints, Ints, Column, Ints]
 
 
 class Packed:
@@ -50,15 +54,27 @@ class Packed:
     def append(self, values: Ints) -> None:
         """Put values behind the last one."""
         low, end = self.count, self.count + len(values)
-        self._steps.reserve(end)
-        for of_chunks in (self._base, self._unit, self._full):
-            of_chunks.reserve(end // CHUNK + 1)
+        self.reserve(len(values))
         while low < end:
             chunk, start = divmod(low, CHUNK)
             size = min(CHUNK - start, end - low)
             self._put(chunk, start, values[low - end + len(values) :][:size])
             low += size
         self.count = end
+
+    def reserve(self, more: int) -> None:
+        """Make room for so many more values."""
+        end = self.count + more
+        if end <= len(self._steps.values) and end // CHUNK < len(self._full.values):
+            return
+        self._steps.reserve(end)
+        for of_chunks in (self._base, self._unit, self._full):
+            of_chunks.reserve(end // CHUNK + 1)
+
+    def parts(self) -> Parts:
+        """What it is made of, for what is compiled: who puts values there sets how many there are."""
+        chunks = (self._base.values, self._unit.values, self._full.values)
+        return self._steps.values, *chunks, self._in_full.values
 
     def take(self, where: Ints) -> Ints:
         """The values at some places, one or many."""
@@ -143,7 +159,7 @@ class Packed:
 def _steps(values: Ints, base: int, unit: int) -> Column | None:
     """How many units each value is from the base, if all are near enough and multiples."""
     furthest = max(int(values.max()) - base, base - int(values.min()))
-    if furthest > _FURTHEST * unit:
+    if furthest > FURTHEST * unit:
         return None
     away = values - base
     steps = away // unit if unit > 1 else away

@@ -220,16 +220,20 @@ class Partition:
         return reporting.boundaries(self.store, self.version, self._closed)
 
     def _fold(self, batch: Batch, as_of: Ints) -> Changes:
-        real = np.flatnonzero(batch.kind != _HEARTBEAT)
-        if not len(real):
+        if (batch.kind == _HEARTBEAT).any():
+            return self._fold_real(batch, as_of)
+        if not len(batch):
             return Changes()
-        if len(real) < len(batch):
-            batch, as_of = batch.take(real), as_of[real]
-        changes, version = Changes(), self.version or UNSCORED
-        if self._rescoring:
-            changes = self._rescoring.ahead(self.store.customers.find(batch.digest))
-            version = self._rescoring.version
-        changes.add(fold(self.store, batch, as_of, version))
+        if not self._rescoring:
+            return fold(self.store, batch, as_of, self.version or UNSCORED)
+        changes = self._rescoring.ahead(self.store.customers.find(batch.digest))
+        changes.add(fold(self.store, batch, as_of, self._rescoring.version))
+        return changes
+
+    def _fold_real(self, batch: Batch, as_of: Ints) -> Changes:
+        """Count all but the heartbeats, which are nobody's."""
+        real = np.flatnonzero(batch.kind != _HEARTBEAT)
+        changes = self._fold(batch.take(real), as_of[real])
         changes.rejected = [(int(real[place]), reason) for place, reason in changes.rejected]
         return changes
 

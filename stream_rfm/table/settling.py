@@ -73,13 +73,13 @@ def settle(
     way, count = _Fastest.way, len(where)
     moves, news = np.empty((way.LINES, count), np.int64), np.empty(count, np.int64)
     counts = np.empty(3, np.int64)
-    cuts, segments, facts = store.evaluator.facts(version)
-    by = (cuts, segments, np.array([*facts, store.rules.backfill, version.number]))
+    by = store.evaluator.facts(version)
     events = (batch.kind, batch.at, batch.amount, as_of, rows)
     way.settle(store.customers.rows, events, where, inside, by, (moves, news, counts))
     moved, changed, late = counts.tolist()
     changes = Changes()
-    changes.tallies["late"] += late
+    if late:
+        changes.tallies["late"] = late
     if moved:
         changes.moves.append(_moves(way, moves[:, :moved], version, batch))
     changes.changed.append(news[:changed])

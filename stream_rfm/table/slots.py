@@ -15,6 +15,8 @@ from stream_rfm.model.arrays import Bools, Column, Hashes, Ints
 #: Slots in a bucket: a cache line of them.
 WIDTH = 16
 LOW, HALF = np.uint64(0xFFFF_FFFF), np.uint64(32)
+#: Bits of a hash that tell whether it may be of those that found no room.
+MAYBE = np.uint64(0xFFFF)
 
 #: What rows and kinds are multiplied by before they are added, and the finaliser of SplitMix64 (Steele, Lea
 #: and Flood, "Fast splittable pseudorandom number generators", 2014): shifts, and what follows each.

@@ -16,58 +16,58 @@ from stream_rfm.table.slots import FINALISER, LAST_SHIFT, SALTS, WIDTH, Shape
 
 # For how many hashes memory is asked before the first answer is looked at.
 _AHEAD = 256
-_LOW, _HALF = np.uint64(0xFFFF_FFFF), np.uint64(32)
-_SLOTS, _FILLED = types.Array(types.uint32, 2, "C"), types.Array(types.uint8, 1, "C")
-_Layout = tuple[int, int, int, int, int]
-_SHAPE = types.UniTuple(types.int64, 5)  # type: ignore[no-untyped-call]
-_HASHES = types.Array(types.uint64, 1, "C", readonly=True)
-_NUMBERS, _RESULT = types.Array(types.int64, 1, "C", readonly=True), types.Array(types.int64, 1, "C")
+LOW, HALF = np.uint64(0xFFFF_FFFF), np.uint64(32)
+SLOTS, _FILLED = types.Array(types.uint32, 2, "C"), types.Array(types.uint8, 1, "C")
+Layout = tuple[int, int, int, int, int]
+SHAPE = types.UniTuple(types.int64, 5)  # type: ignore[no-untyped-call]
+HASHES = types.Array(types.uint64, 1, "C", readonly=True)
+NUMBERS, _RESULT = types.Array(types.int64, 1, "C", readonly=True), types.Array(types.int64, 1, "C")
 _FOUND = types.Array(types.bool_, 1, "C")
 
 
-@njit(types.int64(_SHAPE, types.uint64), **INLINE)
-def _bucket(shape: _Layout, half: Any) -> Any:
-    bucket = np.int64((half * np.uint64(shape[1])) >> _HALF)
-    if bucket >= shape[0]:
-        bucket = np.int64((half * np.uint64(shape[3])) >> _HALF)
-    return bucket
+@njit(types.int64(SHAPE, types.uint64), **INLINE)
+def bucket_of(shape: Layout, half: Any) -> Any:
+    """The bucket of a half of a hash."""
+    # In the middle of a pass nobody can foresee which it is: both are told sooner than a branch is undone.
+    bucket = np.int64((half * np.uint64(shape[1])) >> HALF)
+    moved = np.int64((half * np.uint64(shape[3])) >> HALF)
+    return moved if bucket >= shape[0] else bucket
 
 
-@njit(types.uint32(_SHAPE, types.int64, types.uint64), **INLINE)
-def _tag(shape: _Layout, bucket: Any, hash_: Any) -> Any:
+@njit(types.uint32(SHAPE, types.int64, types.uint64), **INLINE)
+def tag_of(shape: Layout, bucket: Any, hash_: Any) -> Any:
+    """The bits of a hash that stand in a slot of a bucket, with zeros where the number's are."""
     bits = shape[4] if bucket >= shape[0] else shape[2]
-    return np.uint32(((hash_ ^ (hash_ >> _HALF)) << np.uint64(bits)) & _LOW)
+    return np.uint32(((hash_ ^ (hash_ >> HALF)) << np.uint64(bits)) & LOW)
 
 
-@njit(types.uint32(_SHAPE, types.int64, types.uint64, types.int64), **INLINE)
-def _mark(shape: _Layout, bucket: Any, hash_: Any, number: Any) -> Any:
+@njit(types.uint32(SHAPE, types.int64, types.uint64, types.int64), **INLINE)
+def _mark(shape: Layout, bucket: Any, hash_: Any, number: Any) -> Any:
     bits = shape[4] if bucket >= shape[0] else shape[2]
-    return _tag(shape, bucket, hash_) | np.uint32(number % ((1 << bits) - 1) + 1)
+    return tag_of(shape, bucket, hash_) | np.uint32(number % ((1 << bits) - 1) + 1)
 
 
-@njit(types.uint32(_SLOTS, _SHAPE, _HASHES, types.int64), **INLINE)
-def _touch(slots: Column, shape: _Layout, hashes: Hashes, low: int) -> Any:
+@njit(types.uint32(SLOTS, SHAPE, HASHES, types.int64), **INLINE)
+def _touch(slots: Column, shape: Layout, hashes: Hashes, low: int) -> Any:
     """Have the lines of many hashes fetched at a time, so that none waits for another."""
     seen = np.uint32(0)
     for i in range(low, min(low + _AHEAD, len(hashes))):
-        seen |= slots[_bucket(shape, hashes[i] & _LOW), 0] | slots[_bucket(shape, hashes[i] >> _HALF), 0]
+        seen |= slots[bucket_of(shape, hashes[i] & LOW), 0] | slots[bucket_of(shape, hashes[i] >> HALF), 0]
     return seen
 
 
-@njit(types.int64(_SLOTS, _SHAPE, types.int64, _HASHES, _RESULT, _RESULT), **OPTIONS)
-def _candidates(
-    slots: Column, shape: _Layout, first: int, hashes: Hashes, places: Ints, numbers: Ints
-) -> int:
+@njit(types.int64(SLOTS, SHAPE, types.int64, HASHES, _RESULT, _RESULT), **OPTIONS)
+def _candidates(slots: Column, shape: Layout, first: int, hashes: Hashes, places: Ints, numbers: Ints) -> int:
     count, seen = 0, np.uint32(0)
     for i in range(len(hashes)):
         if i % _AHEAD == 0:
             seen |= _touch(slots, shape, hashes, i)
-        one = _bucket(shape, hashes[i] & _LOW)
-        other = _bucket(shape, hashes[i] >> _HALF)
+        one = bucket_of(shape, hashes[i] & LOW)
+        other = bucket_of(shape, hashes[i] >> HALF)
         for turn in range(2):
             bucket = one if turn == 0 else other
             bits = shape[4] if bucket >= shape[0] else shape[2]
-            tag = _tag(shape, bucket, hashes[i])
+            tag = tag_of(shape, bucket, hashes[i])
             most = np.uint32((1 << bits) - 1)
             # Without a branch first, so that it is one comparison of the whole line.
             some = np.uint32(0)
@@ -89,7 +89,7 @@ def _candidates(
 
 
 @njit(**INLINE)
-def _put(slots: Column, filled: Column, shape: _Layout, bucket: Any, hash_: Any, number: Any) -> bool:
+def _put(slots: Column, filled: Column, shape: Layout, bucket: Any, hash_: Any, number: Any) -> bool:
     """Put a number into a bucket; whether there was room."""
     taken = filled[bucket]
     if taken >= WIDTH:
@@ -99,21 +99,19 @@ def _put(slots: Column, filled: Column, shape: _Layout, bucket: Any, hash_: Any,
     return True
 
 
-@njit(types.void(_SLOTS, _FILLED, _SHAPE, _HASHES, _NUMBERS, _FOUND), **OPTIONS)
-def _place(
-    slots: Column, filled: Column, shape: _Layout, hashes: Hashes, numbers: Ints, stuck: Bools
-) -> None:
+@njit(types.void(SLOTS, _FILLED, SHAPE, HASHES, NUMBERS, _FOUND), **OPTIONS)
+def _place(slots: Column, filled: Column, shape: Layout, hashes: Hashes, numbers: Ints, stuck: Bools) -> None:
     for i in range(len(hashes)):
-        bucket = _bucket(shape, hashes[i] & _LOW)
-        other = _bucket(shape, hashes[i] >> _HALF)
+        bucket = bucket_of(shape, hashes[i] & LOW)
+        other = bucket_of(shape, hashes[i] >> HALF)
         if filled[other] < filled[bucket]:
             bucket = other
         stuck[i] = not _put(slots, filled, shape, bucket, hashes[i], numbers[i])
 
 
-@njit(types.int64(_SLOTS, _FILLED, _SHAPE, types.int64, types.int64, _RESULT, _RESULT), **OPTIONS)
+@njit(types.int64(SLOTS, _FILLED, SHAPE, types.int64, types.int64, _RESULT, _RESULT), **OPTIONS)
 def _lift(
-    slots: Column, filled: Column, shape: _Layout, low: int, first: int, numbers: Ints, buckets: Ints
+    slots: Column, filled: Column, shape: Layout, low: int, first: int, numbers: Ints, buckets: Ints
 ) -> int:
     count, modulus = 0, (np.int64(1) << shape[2]) - 1
     for bucket in range(low, shape[0]):
@@ -126,11 +124,11 @@ def _lift(
     return count
 
 
-@njit(types.void(_SLOTS, _FILLED, _SHAPE, _HASHES, _NUMBERS, _NUMBERS, _FOUND, _FOUND), **OPTIONS)
+@njit(types.void(SLOTS, _FILLED, SHAPE, HASHES, NUMBERS, NUMBERS, _FOUND, _FOUND), **OPTIONS)
 def _spread(  # noqa: PLR0913, PLR0917 - numba takes arrays one by one
     slots: Column,
     filled: Column,
-    shape: _Layout,
+    shape: Layout,
     hashes: Hashes,
     buckets: Ints,
     numbers: Ints,
@@ -138,21 +136,21 @@ def _spread(  # noqa: PLR0913, PLR0917 - numba takes arrays one by one
     stuck: Bools,
 ) -> None:
     for i in range(len(hashes)):
-        half = hashes[i] & _LOW
-        if np.int64((half * np.uint64(shape[1])) >> _HALF) != buckets[i]:
-            half = hashes[i] >> _HALF
-            kept[i] &= np.int64((half * np.uint64(shape[1])) >> _HALF) == buckets[i]
+        half = hashes[i] & LOW
+        if np.int64((half * np.uint64(shape[1])) >> HALF) != buckets[i]:
+            half = hashes[i] >> HALF
+            kept[i] &= np.int64((half * np.uint64(shape[1])) >> HALF) == buckets[i]
         if kept[i]:
-            bucket = np.int64((half * np.uint64(shape[3])) >> _HALF)
+            bucket = np.int64((half * np.uint64(shape[3])) >> HALF)
             stuck[i] = not _put(slots, filled, shape, bucket, hashes[i], numbers[i])
 
 
-@njit(types.int64(_SLOTS, _FILLED, _SHAPE, _HASHES, _NUMBERS), **OPTIONS)
-def _remove(slots: Column, filled: Column, shape: _Layout, hashes: Hashes, numbers: Ints) -> int:
+@njit(types.int64(SLOTS, _FILLED, SHAPE, HASHES, NUMBERS), **OPTIONS)
+def _remove(slots: Column, filled: Column, shape: Layout, hashes: Hashes, numbers: Ints) -> int:
     count = 0
     for i in range(len(hashes)):
         for turn in range(2):
-            bucket = _bucket(shape, hashes[i] & _LOW if turn == 0 else hashes[i] >> _HALF)
+            bucket = bucket_of(shape, hashes[i] & LOW if turn == 0 else hashes[i] >> HALF)
             mark = _mark(shape, bucket, hashes[i], numbers[i])
             for slot in range(filled[bucket]):
                 if slots[bucket, slot] == mark:
@@ -165,7 +163,7 @@ def _remove(slots: Column, filled: Column, shape: _Layout, hashes: Hashes, numbe
     return count
 
 
-def _layout(shape: Shape) -> _Layout:
+def _layout(shape: Shape) -> Layout:
     """The shape as a plain tuple: a named one is another type to numba."""
     return shape[0], shape[1], shape[2], shape[3], shape[4]
 
@@ -214,7 +212,7 @@ def remove(slots: Column, filled: Column, shape: Shape, hashes: Hashes, numbers:
 _KEYS = types.Array(types.uint64, 1, "A", readonly=True)
 
 
-@njit(types.void(_KEYS, _NUMBERS, _NUMBERS, types.Array(types.uint64, 1, "C")), **OPTIONS)
+@njit(types.void(_KEYS, NUMBERS, NUMBERS, types.Array(types.uint64, 1, "C")), **OPTIONS)
 def _mix(key: Hashes, row: Ints, kind: Ints, mixed: Hashes) -> None:
     (shift, factor), (other_shift, other) = FINALISER
     for i in range(len(key)):

@@ -11,7 +11,7 @@ from scorer import GRID, SCORED, UNSCORED, Scorer, rules, sizes, versions
 
 from stream_rfm.model import money
 from stream_rfm.model.rules import Rules
-from stream_rfm.table import hash_index, settling, slots
+from stream_rfm.table import hash_index, plain, settling, slots
 
 RULES = Rules(GRID, window=30 * DAY)
 
@@ -21,6 +21,7 @@ def ways(monkeypatch):
     """What is compiled is there, and may be taken away."""
     monkeypatch.setattr(hash_index._Fastest, "way", slots)
     monkeypatch.setattr(settling._Fastest, "way", None)
+    monkeypatch.setattr(plain._Fastest, "look", None)
     settling.use_compiled()
 
 

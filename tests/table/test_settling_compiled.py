@@ -19,7 +19,6 @@ def settled(table, events, version=SCORED):
     """What becomes of a table by events: row, kind, days before now, amount, inside."""
     row, kind, ago, amount, inside = (np.array(each) for each in zip(*events, strict=True))
     count = len(row)
-    cuts, segments, facts = Evaluator(Rules(GRID, window=None)).facts(version)
     moves, news = np.zeros((compiled.LINES, count), np.int64), np.zeros(count, np.int64)
     counts = np.zeros(3, np.int64)
     compiled.settle(
@@ -27,7 +26,7 @@ def settled(table, events, version=SCORED):
         (kind.astype(np.uint8), AS_OF - ago * DAY, amount, np.full(count, AS_OF), row),
         np.arange(count),
         inside.astype(bool),
-        (cuts, segments, np.array([*facts, BACKFILL, version.number])),
+        Evaluator(Rules(GRID, window=None, backfill=BACKFILL)).facts(version),
         (moves, news, counts),
     )
     return moves[:, : counts[0]], news[: counts[1]].tolist(), int(counts[2])
