@@ -55,14 +55,17 @@ def amounts(values: Ints) -> list[bytes]:
 
 def days(durations: Ints) -> list[bytes]:
     """Durations in days; ``null`` for those below zero."""
-    if len(durations) and int(durations.max()) > _EXACT_FLOAT:
-        numbers = [instant.days(duration) for duration in durations.tolist()]
-    else:
-        numbers = (durations / instant.DAY).tolist()
-    texts = _encode(numbers)[1:-1].split(b",") if numbers else []
+    texts = days_joined(durations)[1:-1].split(b",") if len(durations) else []
     for place in np.flatnonzero(durations < 0).tolist():
         texts[place] = NULL
     return texts
+
+
+def days_joined(durations: Ints) -> bytes:
+    """Durations in days, as one text of JSON."""
+    if len(durations) and int(durations.max()) > _EXACT_FLOAT:
+        return _encode([instant.days(duration) for duration in durations.tolist()])
+    return _encode((durations / instant.DAY).tolist())
 
 
 class Cached(dict[int, bytes]):
