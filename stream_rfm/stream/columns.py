@@ -166,5 +166,5 @@ def _places(texts: Sequence[Any]) -> tuple[Column, Ints, Ints]:
 
 def _days(lines: Ints) -> Column:
     """The ages of last purchases before and after each move, as JSON."""
-    last, as_of = (lines[[BEFORE + line, AFTER + line]] for line in (LAST, AS_OF))
+    last, as_of = (lines[BEFORE + line :: AFTER - BEFORE] for line in (LAST, AS_OF))
     return _bytes(json_texts.days_joined(np.maximum(0, as_of - last).T.ravel()))

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-from aiokafka.record.util import calc_crc32c
+from aiokafka.record.util import calc_crc32c, encode_varint
 
 from stream_rfm.model.arrays import Column, Ints
 from stream_rfm.stream.batches import BATCH_BYTES, Message
@@ -144,11 +144,8 @@ class Records:
 
 def number(value: int) -> bytes:
     """A number of variable length that is not negative."""
-    left, said = value << 1, bytearray()
-    while left > 0x7F:
-        said.append(left & 0x7F | 0x80)
-        left >>= 7
-    said.append(left)
+    said = bytearray()
+    encode_varint(value, said.append)
     return bytes(said)
 
 

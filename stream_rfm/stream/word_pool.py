@@ -16,7 +16,8 @@ KIND_SHIFT = 48
 SPREAD = 0x9E37_79B9_7F4A_7C15
 
 _FREE = -1
-_SLOTS = 256
+# How many slots and bytes there are at first.
+_SLOTS, _BYTES = 256, 1 << 14
 _KEY = (1 << KIND_SHIFT) - 1
 _CAUSES = {number: cause.value.encode() for number, cause in enumerate(CAUSES)}
 
@@ -34,10 +35,10 @@ class WordPool:
             words: makes them.
         """
         self._sources = (words.standings, words.ways, words.advice, _CAUSES, words.segments)
-        self._pool = b""
         self._count = 0
-        #: What compiled code looks into; another one after :meth:`add`.
-        self.table: Table = _table(_SLOTS, self._pool)
+        self._size = 0
+        #: What compiled code looks into; it may be another one after :meth:`add`.
+        self.table: Table = _table(_SLOTS, np.empty(_BYTES, np.uint8))
 
     def add(self, key: int) -> None:
         """Have a word there.
@@ -46,21 +47,25 @@ class WordPool:
             key: its kind and number.
         """
         word = self._sources[key >> KIND_SHIFT][key & _KEY]
-        start, self._pool = len(self._pool), self._pool + word
+        end = self._size + len(word)
+        keys, _, _, pool = self.table
+        if end > len(pool):
+            pool = np.concatenate([pool, np.empty(max(end, len(pool)), np.uint8)])
+            self.table = (*self.table[:3], pool)
+        pool[self._size : end] = np.frombuffer(word, np.uint8)
         self._count += 1
-        keys, starts, sizes, _ = self.table
         # At most half full, so that a free slot ends every search soon.
-        table = _table(max(len(keys), _SLOTS if 2 * self._count <= len(keys) else 2 * len(keys)), self._pool)
-        there = keys != _FREE
-        for facts in zip(keys[there].tolist(), starts[there].tolist(), sizes[there].tolist(), strict=True):
-            _put(table, *facts)
-        _put(table, key, start, len(word))
-        self.table = table
+        if 2 * self._count > len(keys):
+            there, before, self.table = keys != _FREE, self.table, _table(2 * len(keys), pool)
+            for facts in zip(*(column[there].tolist() for column in before[:3]), strict=True):
+                _put(self.table, *facts)
+        _put(self.table, key, self._size, len(word))
+        self._size = end
 
 
-def _table(slots: int, pool: bytes) -> Table:
+def _table(slots: int, pool: Column) -> Table:
     starts, sizes = np.zeros((2, slots), np.int64)
-    return np.full(slots, _FREE, np.int64), starts, sizes, np.frombuffer(pool or b"\0", np.uint8)
+    return np.full(slots, _FREE, np.int64), starts, sizes, pool
 
 
 def _put(table: Table, key: int, start: int, size: int) -> None:

@@ -1,12 +1,11 @@
 import pytest
 from aiokafka.producer.message_accumulator import BatchBuilder
-from aiokafka.record.util import encode_varint
 from hypothesis import given
 from hypothesis import strategies as st
 from read_back import messages_in, messages_of
 
 from stream_rfm.stream.batches import BATCH_BYTES
-from stream_rfm.stream.record_batches import AT, Records, number
+from stream_rfm.stream.record_batches import AT, Records, framed, number
 
 some = st.none() | st.binary(max_size=300)
 messages = st.lists(
@@ -75,8 +74,13 @@ def test_room_that_is_expected_is_within_a_batch():
     assert messages_of(records) == [(b"k", b"v", [])]
 
 
-@pytest.mark.parametrize("value", [0, 63, 64, 8191, 8192, 1 << 20, 1 << 27, 1 << 30])
-def test_numbers_are_of_variable_length(value):
-    plain = bytearray()
-    encode_varint(value, plain.append)
-    assert number(value) == plain
+@pytest.mark.parametrize(
+    ("value", "said"), [(0, "00"), (63, "7e"), (64, "8001"), (8191, "fe7f"), (8192, "808001")]
+)
+def test_numbers_are_of_variable_length(value, said):
+    assert number(value) == bytes.fromhex(said)
+    assert framed(bytes(value)) == bytes.fromhex(said) + bytes(value)
+
+
+def test_there_may_be_nothing_in_a_frame():
+    assert framed(None) == b"\x01"

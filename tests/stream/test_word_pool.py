@@ -34,13 +34,11 @@ def test_words_are_found_by_kind_and_number_once_they_were_asked_for():
 
 def test_there_may_be_many():
     pool = WordPool(WORDS)
-    keys = [
-        segment << 24 | r << 16 | f << 8 | 1
-        for segment in range(10)
-        for r in range(1, 6)
-        for f in range(1, 6)
-    ]
+    scores = range(1, 6)
+    keys = [s << 24 | r << 16 | f << 8 | m for s in range(10) for r in scores for f in scores for m in scores]
+    before = len(pool.table[3])
     for key in keys:
         pool.add(key)
+    assert len(pool.table[3]) > before
     assert [looked_up(pool, key) for key in keys] == [WORDS.standings[key] for key in keys]
     assert len(pool.table[0]) >= 2 * len(keys)
