@@ -38,6 +38,7 @@ Write = Callable[[int, int], int]
 class _Fastest:
     """What is compiled, once it has been loaded."""
 
+    ages: Any = None
     transitions: Any = None
     way: Any = None
 
@@ -48,7 +49,8 @@ def use_compiled() -> None:
     Raises:
         ImportError: numba is not to be had.
     """
-    _Fastest.transitions = import_module("stream_rfm.stream.transition_records").transitions
+    of_transitions = import_module("stream_rfm.stream.transition_records")
+    _Fastest.ages, _Fastest.transitions = of_transitions.ages, of_transitions.transitions
     _Fastest.way = import_module("stream_rfm.stream.customer_records")
 
 
@@ -152,7 +154,7 @@ def _headers(headers: Sequence[Header]) -> bytes:
 
 def _people(store: Store, rows: Ints) -> tuple[Column, Column, Ints]:
     """Customers' rows, the bytes of their ids, and which rows are meant."""
-    customers = store.customers
+    customers, rows = store.customers, rows.astype(np.int64, copy=False)
     return customers.rows, customers._ids.values, rows  # noqa: SLF001 - ids are where rows say that they are
 
 
@@ -166,5 +168,8 @@ def _places(texts: Sequence[Any]) -> tuple[Column, Ints, Ints]:
 
 def _days(lines: Ints) -> Column:
     """The ages of last purchases before and after each move, as JSON."""
+    days = np.empty(2 * lines.shape[1])
+    if _Fastest.ages(lines, days) <= json_texts.EXACT_FLOAT:
+        return _bytes(json_texts.floats_joined(days))
     last, as_of = (lines[BEFORE + line :: AFTER - BEFORE] for line in (LAST, AS_OF))
     return _bytes(json_texts.days_joined(np.maximum(0, as_of - last).T.ravel()))

@@ -99,15 +99,15 @@ class Records:
 
     def add(self, messages: Sequence[Message]) -> None:
         """Put messages behind what is there."""
+        state = self.state
         for message in messages:
-            record = _record(int(self.state[COUNT]), message)
-            if self.state[AT] + len(record) > len(self.out):
+            record, at = _record(int(state[COUNT]), message), int(state[AT])
+            if at + len(record) > len(self.out):
                 self.make_room(len(record))
-                record = _record(int(self.state[COUNT]), message)
-            at = int(self.state[AT])
-            self.out[at : at + len(record)] = np.frombuffer(record, np.uint8)
-            self.state[AT] += len(record)
-            self.state[COUNT] += 1
+                record, at = _record(int(state[COUNT]), message), int(state[AT])
+            self.out.data[at : at + len(record)] = record
+            state[AT] = at + len(record)
+            state[COUNT] += 1
 
     def make_room(self, size: int) -> None:
         """Have room for a record, in the batch in hand or in the next one.
@@ -126,10 +126,10 @@ class Records:
             self.out = grown
 
     def expect(self, size: int) -> None:
-        """Have a buffer at once that holds so many bytes more, within a batch."""
-        size = min(int(self.state[AT]) + size, BATCH_BYTES)
-        if size > len(self.out):
-            self.make_room(size - int(self.state[AT]))
+        """Begin with a buffer that holds so many bytes, within a batch."""
+        if size > len(self.out) and not self.state[COUNT]:
+            # There is nothing to be copied.
+            self.out = np.empty(min(_HEADER.size + size, BATCH_BYTES), np.uint8)
 
     def batches(self) -> list[RecordBatch]:
         """The batches, in order; nothing can be added then."""

@@ -11,6 +11,7 @@ import numba as nb
 import numpy as np
 from numba import njit
 
+from stream_rfm.model import instant
 from stream_rfm.stream import blake2, record_text
 from stream_rfm.stream.record_batches import AT, COUNT, DAY, NO_ROOM, NO_WORD
 from stream_rfm.stream.record_frames import (
@@ -36,6 +37,7 @@ from stream_rfm.table.customers import NEVER, NO_SEGMENT
 
 _QUOTE, _BRACE, _COMMA, _BRACKET = 34, 125, 44, 93
 _SEQUENCE, _REVISION, _VERSION, _CAUSE = lines.SEQUENCE, lines.REVISION, lines.VERSION, lines.CAUSE_LINE
+_AS_OF = lines.AS_OF
 _BEFORE, _AFTER, _AT = lines.BEFORE, lines.AFTER, lines.AFTER + lines.AS_OF
 _R, _F, _M, _SEGMENT = lines.R, lines.F, lines.M, lines.SEGMENT
 _LAST, _FREQUENCY, _MONETARY = lines.LAST, lines.FREQUENCY, lines.MONETARY
@@ -56,6 +58,19 @@ _VERSION_IS, _EFFECTIVE_IS = _bytes(b',"quantiles_version":'), _bytes(b',"effect
 _DETECTED_IS = _bytes(b'","detected_at":"')
 # Names of headers with their sizes before them, which are doubled.
 _TIME, _SUBJECT = _bytes(b"\x0ece_time"), _bytes(b"\x14ce_subject")
+
+
+@njit(INT(_MOVES, nb.types.Array(nb.float64, 1, "C")), **OPTIONS)
+def ages(moves: Any, days: Any) -> Any:
+    """The ages of last purchases, in days, before and after each move, and the greatest in microseconds."""
+    greatest = INT(0)
+    for i in range(moves.shape[1]):
+        for side in range(2):
+            line = _AFTER if side else _BEFORE
+            age = max(INT(0), moves[line + _AS_OF, i] - moves[line + _LAST, i])
+            greatest = max(greatest, age)
+            days[2 * i + side] = np.float64(age) / np.float64(instant.DAY)
+    return greatest
 
 
 @njit(**INLINE)

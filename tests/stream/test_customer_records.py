@@ -5,6 +5,8 @@ import pytest
 from events import order
 from scorer import GRID, Scorer
 
+from stream_rfm.model import instant
+from stream_rfm.model.order import LONGEST_ID
 from stream_rfm.model.rules import Rules
 from stream_rfm.stream import customer_records
 from stream_rfm.stream.record_batches import AT, COUNT, MISSING, NO_ROOM, NO_WORD, WHY
@@ -12,6 +14,7 @@ from stream_rfm.stream.word_pool import KIND_SHIFT, SEGMENT, WordPool
 from stream_rfm.stream.words import Words, standing_key
 
 RULES = Rules(GRID)
+LATEST = instant.parse("9999-12-31T23:59:59.999999Z")
 HEADERS = np.frombuffer(b"\0", np.uint8)
 
 
@@ -53,3 +56,22 @@ def test_segments_stop_where_there_is_no_word_or_no_room(store, people):
     assert write(1_300, 0) == state[COUNT] == 2
     assert state[WHY] == NO_ROOM
     assert write(5_000, 2) == state[COUNT] == 3
+
+
+def test_there_is_room_for_the_largest_records():
+    scorer, out = Scorer(RULES), np.full(9_000, 0xEE, np.uint8)
+    scorer.count([order("\x01" * LONGEST_ID, "a", 0)])
+    customers, pool = scorer.store.customers, WordPool(Words(RULES))
+    customers.sequence[0] = customers.revision[0] = customers.version[0] = 2**32 - 1
+    customers.scored_at[0] = LATEST
+    people = (customers.rows, customers._ids.values, np.zeros(1, np.int64))
+    for write, *facts in (
+        (customer_records.customers, people, 2**62),
+        (customer_records.segments, people, pool.table, HEADERS, 2**31),
+    ):
+        room, state = np.zeros((2, 5), np.int64)
+        out[:] = 0xEE
+        while write((out[:0], room), *facts, 0, 1) == 0 and room[WHY] == NO_WORD:
+            pool.add(int(room[MISSING]))
+        assert write((out, state), *facts, 0, 1) == 1
+        assert state[AT] <= int(np.flatnonzero(out != 0xEE)[-1]) + 1 <= room[MISSING]

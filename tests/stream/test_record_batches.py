@@ -71,6 +71,9 @@ def test_room_that_is_expected_is_within_a_batch():
     records.expect(50_000_000)
     assert len(records.out) == BATCH_BYTES
     records.add([(b"k", b"v", [])])
+    out = records.out
+    records.expect(50_000_000)
+    assert records.out is out
     assert messages_of(records) == [(b"k", b"v", [])]
 
 
