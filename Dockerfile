@@ -28,8 +28,9 @@ ENV PATH=/opt/stream-rfm/bin:$PATH \
     STREAM_RFM_METRICS_PORT=9464
 USER 10001
 WORKDIR /tmp
-# What reads orders is compiled here and not at the first start; on another kind of processor it is compiled anew.
-RUN python -c "from stream_rfm.intake import kernels; kernels.load()"
+# What reads orders and writes records is compiled here and not at the first start; on another kind of processor it is compiled anew.
+RUN python -c "from stream_rfm.intake import kernels; from stream_rfm.stream import columns; \
+    kernels.load(); columns.use_compiled()"
 EXPOSE 9464
 # Long enough to wait for Kafka and to read the state back: until then there is no answer, or it does not matter.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \

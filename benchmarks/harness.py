@@ -19,6 +19,7 @@ from redis import Redis
 
 from stream_rfm.intake import kernels
 from stream_rfm.local.services import Endpoints, LocalServices
+from stream_rfm.stream import columns
 
 ROOT = Path(__file__).parent
 POLL_SECONDS = 0.1
@@ -74,6 +75,7 @@ def bench(*, pinned: bool = True) -> Iterator[Bench]:
         progress(f"This machine has other work to do (load {os.getloadavg()[0]:.1f}): figures will be worse.")
     # The first worker after a change would compile for ten seconds, beside the orders that are measured.
     kernels.load()
+    columns.use_compiled()
     with tempfile.TemporaryDirectory() as name, LocalServices(Path(name) / "services") as services:
         for service in (services.kafka, services.valkey) if pinned else ():
             pin(service.pid, cores[-1])

@@ -26,6 +26,7 @@ from stream_rfm.kafka.group import check_group
 from stream_rfm.kafka.rights import check_rights
 from stream_rfm.serve.metrics import Metrics
 from stream_rfm.settings import Settings, SettingsError
+from stream_rfm.stream import columns
 from stream_rfm.table.restore import ChangelogError
 
 log = logging.getLogger(__name__)
@@ -141,8 +142,9 @@ def run(settings: Settings) -> None:
 def _load_kernels() -> None:
     try:
         kernels.load()
+        columns.use_compiled()
     except ImportError as error:
-        log.warning("orders are read without compiled code, and slower", extra={"reason": str(error)})
+        log.warning("orders are handled without compiled code, and slower", extra={"reason": str(error)})
     # What compiles is half a million objects, and a look for cycles among them would hold all else for long.
     gc.freeze()
 

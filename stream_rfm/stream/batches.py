@@ -14,6 +14,9 @@ Header = tuple[str, bytes]
 #: Key, value and headers.
 Message = tuple[bytes | None, bytes | None, Sequence[Header]]
 
+#: A record batch stays below the broker's default of 1 MiB for all of them.
+BATCH_BYTES = 900_000
+
 
 async def batches_of(producer: AIOKafkaProducer, messages: list[Message]) -> list[Any]:
     """Messages in closed record batches of a producer, as few as they go into."""

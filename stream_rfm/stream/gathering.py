@@ -7,7 +7,9 @@ from typing import TypeVar
 
 from stream_rfm.kafka.topics import Topics
 from stream_rfm.model.version import Version
-from stream_rfm.stream.breath import breathe
+from stream_rfm.stream import columns
+from stream_rfm.stream.batches import Message
+from stream_rfm.stream.breath import Breath, breathe
 from stream_rfm.stream.lane import Lane
 from stream_rfm.stream.merging import Merging
 from stream_rfm.stream.outcome import Outcome
@@ -15,6 +17,7 @@ from stream_rfm.stream.publication import Publication, dead_letter, living
 from stream_rfm.stream.transaction import Work
 from stream_rfm.table import report as reports
 from stream_rfm.table.former import Former
+from stream_rfm.table.journal import Record
 from stream_rfm.table.moves import Moves
 
 T = TypeVar("T")
@@ -46,8 +49,14 @@ class Gathering:
             detected_at: the instant that it is.
         """
         work = Work(offsets=self.offsets_of(outcomes, made, merging))
-        await self._put_transitions(work, outcomes, detected_at)
-        await self._put_segments(work, outcomes)
+        if columns.is_compiled():
+            await self._write(work, outcomes, detected_at)
+        else:
+            await self._put_transitions(work, outcomes, detected_at)
+            await self._put_segments(work, outcomes)
+            for lane, outcome in outcomes:
+                changelog = [*outcome.changelog, *lane.partition.records(outcome.erased)]
+                work.put(self.topics.changelog.name, lane.number, _messages(changelog))
         for lane, outcome in outcomes:
             self._put_the_rest(work, lane, outcome)
         if made:
@@ -63,6 +72,38 @@ class Gathering:
         if made:
             offsets[self.topics.summaries.name, 0] = merging.needed_from()
         return offsets
+
+    async def _write(self, work: Work, outcomes: Sequence[tuple[Lane, Outcome]], detected_at: int) -> None:
+        """Put transitions, segments and what the changelog is told, in the order that :meth:`work_of` has."""
+        breath = Breath()
+        for lane, outcome in outcomes:
+            for part in self._parts(work, lane, outcome, detected_at):
+                for _ in part:
+                    await breath.if_held()
+
+    def _parts(self, work: Work, lane: Lane, outcome: Outcome, detected_at: int) -> Iterator[Iterator[None]]:
+        """What writes the records of one partition, topic by topic, each to be run to its end."""
+        topics, number, store = self.topics, lane.number, lane.partition.store
+        publication, written, changes = self._publication, self._publication.columns, outcome.changes
+        for moves in changes.moves:
+            records = work.records_of(topics.transitions.name, number)
+            if moves.former is None:
+                yield written.transitions(records, moves, detected_at)
+            else:
+                records.add(publication.transitions(moves, detected_at))
+        if changes.erased:
+            work.put(topics.segments.name, number, list(publication.erased(changes.erased)))
+        if changes.changed and store.former is None:
+            records = work.records_of(topics.segments.name, number)
+            yield written.segments(records, store, changes.rows(), number)
+        elif changes.changed:
+            rows = living(store, changes.rows())
+            work.put(topics.segments.name, number, publication.segments([(store, rows, number)])[0])
+        told = lane.partition.told(outcome.erased)
+        records = work.records_of(topics.changelog.name, number)
+        records.add(_messages([*outcome.changelog, *told.before]))
+        yield written.customers(records, store, told.rows, told.through)
+        records.add(_messages(told.behind))
 
     async def _put_transitions(
         self, work: Work, outcomes: Sequence[tuple[Lane, Outcome]], detected_at: int
@@ -108,8 +149,10 @@ class Gathering:
         if outcome.report is not None:
             key = str(number).encode()
             work.put(topics.summaries.name, 0, [(key, reports.encode(outcome.report), [])])
-        changelog = [*outcome.changelog, *lane.partition.records(outcome.erased)]
-        work.put(topics.changelog.name, number, [(key, value, []) for key, value in changelog])
+
+
+def _messages(records: Sequence[Record]) -> list[Message]:
+    return [(key, value, []) for key, value in records]
 
 
 def _together(

@@ -9,15 +9,15 @@ import msgspec
 import numpy as np
 
 from stream_rfm.model import instant, money
-from stream_rfm.model.arrays import Ints
+from stream_rfm.model.arrays import Column, Ints
 
 _encode = msgspec.json.Encoder().encode
 # What does not stand in a JSON text as it is.
 _ESCAPED = re.compile(rb'[\x00-\x1f"\\]')
 _HUNDREDTHS = [b"%02d" % number for number in range(100)]
 _HUNDREDTH = money.MICROS // 100
-# Up to here a float is the integer that it is made of.
-_EXACT_FLOAT = 1 << 53
+#: Up to here a float is the integer that it is made of.
+EXACT_FLOAT = 1 << 53
 
 NULL = b"null"
 
@@ -55,14 +55,22 @@ def amounts(values: Ints) -> list[bytes]:
 
 def days(durations: Ints) -> list[bytes]:
     """Durations in days; ``null`` for those below zero."""
-    if len(durations) and int(durations.max()) > _EXACT_FLOAT:
-        numbers = [instant.days(duration) for duration in durations.tolist()]
-    else:
-        numbers = (durations / instant.DAY).tolist()
-    texts = _encode(numbers)[1:-1].split(b",") if numbers else []
+    texts = days_joined(durations)[1:-1].split(b",") if len(durations) else []
     for place in np.flatnonzero(durations < 0).tolist():
         texts[place] = NULL
     return texts
+
+
+def days_joined(durations: Ints) -> bytes:
+    """Durations in days, as one text of JSON."""
+    if len(durations) and int(durations.max()) > EXACT_FLOAT:
+        return _encode([instant.days(duration) for duration in durations.tolist()])
+    return floats_joined(durations / instant.DAY)
+
+
+def floats_joined(values: Column) -> bytes:
+    """Floats as one text of JSON."""
+    return _encode(values.tolist())
 
 
 class Cached(dict[int, bytes]):

@@ -15,6 +15,7 @@ from stream_rfm.model.rules import Rules
 from stream_rfm.model.version import Version
 from stream_rfm.stream import json_texts
 from stream_rfm.stream.batches import Message
+from stream_rfm.stream.columns import Columns
 from stream_rfm.stream.transition_texts import texts_of
 from stream_rfm.stream.words import Words, standing_key
 from stream_rfm.table.customers import NO_SEGMENT
@@ -55,6 +56,8 @@ class Publication:
             ("ce_source", f"/stream-rfm/{app_id}".encode()),
             ("content-type", _JSON),
         ]
+        #: Writes the same records where that is compiled, and nobody stands by former rules.
+        self.columns = Columns(self._words, self._headers, _SEGMENT_HEADERS)
 
     def transitions(self, moves: Moves, detected_at: int) -> list[Message]:
         """One CloudEvent a transition, in binary mode, keyed by customer.

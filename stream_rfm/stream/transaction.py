@@ -19,12 +19,11 @@ from stream_rfm.kafka import connection
 from stream_rfm.kafka.rights import RightsError
 from stream_rfm.settings import KafkaSettings
 from stream_rfm.stream import cancellation
-from stream_rfm.stream.batches import Message, batches_of
+from stream_rfm.stream.batches import BATCH_BYTES, Message, batches_of
 from stream_rfm.stream.direct_produce import DirectProduce
 from stream_rfm.stream.offset_commit import FencedSender, Membership
+from stream_rfm.stream.record_batches import Records
 
-# A record batch stays below the broker's default of 1 MiB for all of them.
-_BATCH_BYTES = 900_000
 # Beginning right behind the last transaction meets markers that are still being written: ask again soon.
 _RETRY_BACKOFF_MS = 4
 # A transaction touches what any of the last so many has touched, most likely.
@@ -48,16 +47,28 @@ class Work:
 
     Attributes:
         messages: keys, values and headers, by topic and partition.
+        records: those that are written into record batches at once, likewise; a place has one of both.
         offsets: the next offset to read, by topic and partition.
     """
 
     messages: dict[tuple[str, int], list[Message]] = field(default_factory=dict)
+    records: dict[tuple[str, int], Records] = field(default_factory=dict)
     offsets: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def put(self, topic: str, partition: int, messages: Sequence[Message]) -> None:
         """Add messages behind those already there."""
-        if messages:
+        if (topic, partition) in self.records:
+            self.records[topic, partition].add(messages)
+        elif messages:
             self.messages.setdefault((topic, partition), []).extend(messages)
+
+    def records_of(self, topic: str, partition: int) -> Records:
+        """What compiled code writes records behind, with the messages already there."""
+        records = self.records.get((topic, partition))
+        if records is None:
+            records = self.records[topic, partition] = Records()
+            records.add(self.messages.pop((topic, partition), ()))
+        return records
 
 
 class FencedProducer(AIOKafkaProducer):
@@ -190,7 +201,7 @@ class Transactions:
             acks="all",
             linger_ms=0,
             retry_backoff_ms=_RETRY_BACKOFF_MS,
-            max_batch_size=_BATCH_BYTES,
+            max_batch_size=BATCH_BYTES,
             transaction_timeout_ms=round(self._kafka.transaction_timeout_seconds * 1000),
             request_timeout_ms=round(self._kafka.request_timeout_seconds * 1000),
         )
@@ -257,7 +268,7 @@ class Transactions:
         if not self.is_begun:
             await producer.begin_transaction()
         self.is_begun = False
-        self._written.append(frozenset(work.messages))
+        self._written.append(frozenset([*work.messages, *work.records]))
         offsets, self._ahead = self._ahead or self._send_offsets(producer, work.offsets), None
         sending = asyncio.create_task(self._send(producer, work))
         try:
@@ -277,6 +288,7 @@ class Transactions:
     async def _send(self, producer: FencedProducer, work: Work) -> dict[tuple[str, int], int]:
         """Send the records; the offset behind the last one of each topic and partition."""
         batches = {place: await batches_of(producer, messages) for place, messages in work.messages.items()}
+        batches |= {place: records.batches() for place, records in work.records.items() if records}
         return await producer.direct.send(batches)
 
 

@@ -1,7 +1,7 @@
 """How functions are compiled that work on thousands of orders: once, and kept for the next start.
 
 Importing what is compiled takes a second, and some ten the first time: :mod:`stream_rfm.intake.kernels` does
-it.
+it, and :mod:`stream_rfm.stream.columns` for what writes records.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _options() -> dict[str, Any]:
     # numba looks at the file of a function only, not at those that it calls: what is kept belongs to all.
     digest = hashlib.sha256()
     for source in sorted(Path(__file__).parents[1].glob("*/*.py")):
-        if source.parent.name in {"table", "intake"}:
+        if source.parent.name in {"table", "intake", "stream"}:
             digest.update(source.read_bytes())
     folder = Path(platformdirs.user_cache_dir("stream-rfm")) / "compiled" / digest.hexdigest()[:16]
     # Nothing is allocated in there; else every call would count references to arrays, half of the time.

@@ -12,7 +12,7 @@ only the entry.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import msgspec
@@ -20,6 +20,7 @@ import numpy as np
 
 from stream_rfm.model.arrays import Column, Ints
 from stream_rfm.model.order import Kind
+from stream_rfm.table.customers import Customers
 from stream_rfm.table.entries import CANCELLED
 from stream_rfm.table.store import Store
 
@@ -77,6 +78,35 @@ class Block:
     newest: int
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the changelog is told, with customers in columns.
+
+    Attributes:
+        before: records that come before those of customers.
+        rows: the customers, of whom nobody may be left.
+        through: the number of the first entry that is not in their totals.
+        behind: records that come behind.
+    """
+
+    before: list[Record]
+    rows: Ints
+    through: int
+    behind: list[Record] = field(default_factory=list)
+
+    def records(self, customers: Customers) -> list[Record]:
+        """All of it as records; of customers as they stand when it is called."""
+        rows = self.rows[customers.id_length[self.rows] > 0]
+        values = np.zeros(len(rows), HEADER)
+        values["row"] = rows
+        values["through"] = self.through
+        for name in _PLAIN:
+            values[name] = getattr(customers, name)[rows]
+        raw = cast(list[bytes], values.view(np.dtype((np.void, HEADER.itemsize))).tolist())
+        said = [(CUSTOMER + key, value) for key, value in zip(customers.ids_of(rows), raw, strict=True)]
+        return [*self.before, *said, *self.behind]
+
+
 class Journal:
     """Knows what of a store the changelog holds, and writes the rest."""
 
@@ -111,7 +141,11 @@ class Journal:
         return self._blocks[0].first if self._blocks else self._store.entries.next
 
     def records(self, erased: list[bytes], as_of: int) -> list[Record]:
-        """Everything that changed since the last time, as records in the order to be written.
+        """Everything that changed since the last time, as records; see :meth:`told`."""
+        return self.told(erased, as_of).records(self._store.customers)
+
+    def told(self, erased: list[bytes], as_of: int) -> Told:
+        """Everything that changed since the last time, in the order to be written.
 
         Args:
             erased: ids of the customers that are gone.
@@ -123,19 +157,7 @@ class Journal:
         records += self._forget(as_of)
         records += self._new_block()
         records += self._merged()
-        return records + self._customers()
-
-    def _customers(self) -> list[Record]:
-        customers, entries = self._store.customers, self._store.entries
-        rows = self._store.take_touched()
-        rows = rows[customers.id_length[rows] > 0]
-        values = np.zeros(len(rows), HEADER)
-        values["row"] = rows
-        values["through"] = entries.next
-        for name in _PLAIN:
-            values[name] = getattr(customers, name)[rows]
-        raw = cast(list[bytes], values.view(np.dtype((np.void, HEADER.itemsize))).tolist())
-        return [(CUSTOMER + key, value) for key, value in zip(customers.ids_of(rows), raw, strict=True)]
+        return Told(records, self._store.take_touched(), self._store.entries.next)
 
     def _new_block(self) -> list[Record]:
         entries = self._store.entries

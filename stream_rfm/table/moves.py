@@ -13,10 +13,16 @@ from stream_rfm.model.grid import Grid
 from stream_rfm.model.transition import Cause, Standing, Transition
 from stream_rfm.table.customers import NEVER, NO_SEGMENT
 from stream_rfm.table.former import Former
+from stream_rfm.table.texts import Texts
 
 #: Causes in the order of the numbers that columns hold.
 CAUSES = tuple(Cause)
 CAUSE = {cause: number for number, cause in enumerate(CAUSES)}
+
+#: What :meth:`Moves.lines` says of each move, a line each; then how the customer stood and how it stands.
+VERSION, CAUSE_LINE, SEQUENCE, REVISION, BEFORE, AFTER, LINES = 0, 1, 2, 3, 4, 12, 20
+#: The lines of a standing.
+R, F, M, SEGMENT, LAST, FREQUENCY, MONETARY, AS_OF = range(8)
 
 
 @dataclass(slots=True)
@@ -61,10 +67,11 @@ class Moves:
         version: the number of the quantiles version scored with.
         revision: the customer's, once moved; it goes on behind an erase, where the sequence begins again.
         former: what segments are called that customers were in by rules that are no longer ours.
+        said: what :meth:`lines` gives, where it is there already.
     """
 
-    ids: list[bytes]
-    order_ids: list[str | None]
+    ids: list[bytes] | Texts[bytes]
+    order_ids: list[str | None] | Texts[str | None]
     sequence: Column
     cause: Column
     before: Standings
@@ -73,6 +80,7 @@ class Moves:
     version: Column
     revision: Column
     former: Former | None = None
+    said: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -106,6 +114,17 @@ class Moves:
             former=parts[0].former,
             **{name: np.concatenate([getattr(part, name) for part in parts]) for name in columns},
         )
+
+    def lines(self) -> Ints:
+        """The numbers of all moves in one table, a line for each fact and a column for each move."""
+        if self.said is not None:
+            return self.said
+        lines = np.empty((LINES, len(self)), np.int64)
+        lines[VERSION], lines[CAUSE_LINE] = self.version, self.cause
+        lines[SEQUENCE], lines[REVISION] = self.sequence, self.revision
+        for line, name in enumerate(STANDING):
+            lines[BEFORE + line], lines[AFTER + line] = getattr(self.before, name), getattr(self.after, name)
+        return lines
 
     def transitions(self, grid: Grid) -> Iterator[Transition]:
         """Each move as the value that it is."""

@@ -18,7 +18,7 @@ from stream_rfm.table.batch import Batch
 from stream_rfm.table.clock import Clock
 from stream_rfm.table.fold import fold
 from stream_rfm.table.former import Former
-from stream_rfm.table.journal import MARKER, Journal, Record
+from stream_rfm.table.journal import MARKER, Journal, Record, Told
 from stream_rfm.table.marker import SCHEMA, Marker, fingerprint_of, read_marker, version_value
 from stream_rfm.table.report import Report
 from stream_rfm.table.reporting import Draft, Reporting
@@ -190,13 +190,18 @@ class Partition:
 
     def records(self, erased: list[bytes]) -> list[Record]:
         """All that the changelog has to be told, with the marker last."""
+        return self.told(erased).records(self.store.customers)
+
+    def told(self, erased: list[bytes]) -> Told:
+        """The same, with customers in columns."""
         # What is told of former rules may follow from orders that ours would forget; and while there is one
         # version by ours, rules that follow may not know of them.
         version = self.version or UNSCORED
         forgets = self._held is None and version.number > self._era.since
-        records = self._journal.records(erased, version.as_of if forgets else 0)
+        told = self._journal.told(erased, version.as_of if forgets else 0)
         self._marked = msgspec.msgpack.encode(self._marker())
-        return [*records, (MARKER, self._marked)]
+        told.behind.append((MARKER, self._marked))
+        return told
 
     def snapshot(self) -> Snapshot | None:
         """A copy of what the last :meth:`records` told, once committed; none while rules change."""

@@ -30,7 +30,9 @@ from stream_rfm.intake.document import Intake
 from stream_rfm.intake.run import Record, Run
 from stream_rfm.model import instant
 from stream_rfm.model.version import Version
+from stream_rfm.stream import columns
 from stream_rfm.stream.publication import Publication
+from stream_rfm.stream.record_batches import Records
 from stream_rfm.table.clock import Clock
 from stream_rfm.table.partition import Partition
 
@@ -64,6 +66,7 @@ class Way:
 
     def __init__(self) -> None:
         kernels.load()
+        columns.use_compiled()
         rules = ruled(365 * DAY, 7 * DAY)
         self._random = np.random.default_rng(1)
         self._partition = Partition(0, rules, Clock("wall", DAY))
@@ -85,9 +88,17 @@ class Way:
         """All records that follow from a batch."""
         partition = self._partition
         _, changes = partition.advance(decode(batch, _INTAKE).batch, _NOW)
-        moved = [self._publication.transitions(moves, _NOW) for moves in changes.moves]
-        [segments] = self._publication.segments([(partition.store, changes.rows(), 0)])
-        return [*moved, segments, partition.records([])]
+        moved, shown, told = Records(), Records(), Records()
+        written, store, said = self._publication.columns, partition.store, partition.told([])
+        for part in (
+            *(written.transitions(moved, moves, _NOW) for moves in changes.moves),
+            written.segments(shown, store, changes.rows(), 0),
+            written.customers(told, store, said.rows, said.through),
+        ):
+            for _ in part:
+                pass
+        told.add([(key, value, []) for key, value in (*said.before, *said.behind)])
+        return [batch for records in (moved, shown, told) for batch in records.batches()]
 
 
 def instructions(work: Callable[[], object]) -> int:

@@ -1,14 +1,23 @@
 import asyncio
 import gc
+import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from aiokafka import AIOKafkaProducer
+from events import order
 from members import committed, member_of, transactions_of, until, values_in, work_of
+from scorer import GRID, Scorer
 
 from stream_rfm.local.ports import free_ports
+from stream_rfm.model.rules import Rules
+from stream_rfm.stream import columns
 from stream_rfm.stream.offset_commit import Membership
+from stream_rfm.stream.publication import Publication
 from stream_rfm.stream.transaction import NotCommittedError, Transactions, Work
+
+RULES = Rules(GRID)
 
 
 @pytest.fixture
@@ -36,6 +45,31 @@ async def test_all_that_work_holds_is_there_in_its_order_and_the_ends_are_told(d
     assert await values_in(declared, topics.transitions.name) == [b"1", b"2", b"3", b"4"]
     assert await values_in(declared, topics.segments.name, 1) == [None, b"s"]
     assert await values_in(declared, topics.dead_letters.name, 1) == [b"t"]
+
+
+async def test_what_is_written_from_columns_is_there_among_messages_in_its_order(
+    declared, member, monkeypatch
+):
+    monkeypatch.setattr(columns._Fastest, "way", None)
+    columns.use_compiled()
+    scorer, work, place = Scorer(RULES), Work(), (declared.topics.segments.name, 1)
+    scorer.count([order(f"c{number}", "a", 0) for number in range(5_000)])
+    rows = np.arange(5_000)
+    work.put(*place, [(b"before", None, [])])
+    records = work.records_of(*place)
+    for _ in Publication(RULES, "shop").columns.segments(records, scorer.store, rows, 1):
+        pass
+    work.put(*place, [(b"behind", b"x", [("content-type", b"x")])])
+    work.put(declared.topics.transitions.name, 0, [(b"k", b"v", [])])
+    work.records_of(declared.topics.changelog.name, 0)
+    assert len(records.batches()) > 1
+    async with transactions_of(declared) as transactions:
+        ends = await transactions.commit(work, member)
+    assert ends == {place: 5_002, (declared.topics.transitions.name, 0): 1}
+    values = await values_in(declared, *place)
+    assert (values[0], values[-1]) == (None, b"x")
+    ids = [json.loads(value)["customer_id"].encode() for value in values[1:-1]]
+    assert ids == scorer.store.customers.ids_of(rows)
 
 
 async def test_kafka_that_is_not_there_yet_is_waited_for(declared, caplog):

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from events import DAY, START, UNIT, enquiry, erase, order
 from scorer import GRID, Scorer
 
 from stream_rfm.model.rules import Rules
 from stream_rfm.model.transition import Cause, Standing, Transition
-from stream_rfm.table.moves import CAUSE, CAUSES, Moves
+from stream_rfm.table import settling
+from stream_rfm.table.moves import AFTER, CAUSE, CAUSES, LINES, MONETARY, SEQUENCE, Moves
 
 RULES = Rules(GRID, window=None)
 
@@ -74,3 +77,16 @@ def test_moves_put_together_are_those_of_each_in_turn():
     assert len(joined) == sum(map(len, parts))
     assert list(joined.transitions(GRID)) == scorer.transitions()
     assert Moves.joined(parts[:1]) is parts[0]
+
+
+def test_lines_are_the_columns_whether_counting_left_them_or_not(monkeypatch):
+    for load in (lambda: monkeypatch.setattr(settling._Fastest, "way", None), settling.use_compiled):
+        load()
+        scorer = Scorer(RULES)
+        scorer.count([order("c0", "a", 0, 10), order("c1", "b", 1, 25), order("c0", "c", 2, 90)])
+        for moves in scorer.changes.moves:
+            lines = replace(moves, said=None).lines()
+            assert lines.shape == (LINES, len(moves))
+            assert moves.lines().tolist() == lines.tolist()
+            assert lines[SEQUENCE].tolist() == moves.sequence.tolist()
+            assert lines[AFTER + MONETARY].tolist() == moves.after.monetary.tolist()

@@ -34,3 +34,14 @@ def test_others_stand_behind_them():
 def test_many_are_made_at_once():
     assert texts().at(np.array([3, 2, 1])) == ["bc", None, "bé"]
     assert texts().at(np.array([], np.int64)) == []
+
+
+def test_texts_may_be_given_by_their_bytes():
+    some = Texts.of([b"a", None, "bé".encode(), b""], bytes.decode)
+    assert list(some) == ["a", None, "bé", ""]
+    assert (some.data.tobytes(), some.start.tolist(), some.size.tolist()) == (
+        "abé".encode(),
+        [0, 1, 1, 4],
+        [1, -1, 3, 0],
+    )
+    assert list(Texts.of([], bytes)) == []
