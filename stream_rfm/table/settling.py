@@ -75,11 +75,11 @@ def settle(
     """
     way, count = _Fastest.way, len(where)
     moves, news = np.empty((way.LINES, count), np.int64), np.empty(count, np.int64)
-    counts = np.empty(3, np.int64)
+    counts = np.empty(way.COUNTS, np.int64)
     by = store.evaluator.facts(version)
     events = (batch.kind, batch.at, batch.amount, as_of, rows)
     way.settle(store.customers.rows, events, where, inside, by, (moves, news, counts))
-    moved, changed, late = counts.tolist()
+    moved, changed, late, _ = counts.tolist()
     changes = Changes()
     if late:
         changes.tallies["late"] = late

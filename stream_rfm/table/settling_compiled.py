@@ -22,8 +22,10 @@ from stream_rfm.table.moves import CAUSE
 #: customer stood and how it stands: scores, segment, last purchase, frequency, money, instant.
 PLACE, CAUSED, SEQUENCE, REVISION, BEFORE, AFTER, LINES = 0, 1, 2, 3, 4, 12, 20
 #: What :func:`settle` counts: moves, rows with news, late events.
-MOVED, NEWS, LATE = 0, 1, 2
+MOVED, NEWS, LATE, _SEEN, COUNTS = 0, 1, 2, 3, 4
 
+# For how many events memory is asked before the first is counted.
+_AHEAD = 256
 _ORDER, _REFUND, _ENQUIRY = int(Kind.ORDER), int(Kind.REFUND), int(Kind.ENQUIRY)
 _BY_ORDER, _BY_REFUND = CAUSE[Cause.ORDER], CAUSE[Cause.REFUND]
 _BACKFILL, _DECAY = CAUSE[Cause.BACKFILL], CAUSE[Cause.DECAY]
@@ -102,6 +104,16 @@ def _cause(before: Any, after: Any, late: Any, kind: Any, by: Any) -> Any:
     return _BY_REFUND if kind == _REFUND else _BY_ORDER
 
 
+@njit(types.uint64(_ROWS, _INTS, _INTS, _INT), **INLINE)
+def _touched(table: Column, row_of: Ints, where: Ints, low: Any) -> Any:
+    """Have the rows of many events fetched at a time, so that none waits for another."""
+    seen = np.uint64(0)
+    for i in range(low, min(low + _AHEAD, len(where))):
+        row = row_of[where[i]]
+        seen |= table[row].digest_low | np.uint64(table[row].version)
+    return seen
+
+
 @njit(types.void(_ROWS, _EVENTS, _INTS, _BOOLS, _BY, _OUT), **OPTIONS)
 def settle(table: Column, events: Any, where: Ints, inside: Bools, by: Any, out: Any) -> None:
     """Count events, in the order of the topic, and score the customer of each.
@@ -122,6 +134,9 @@ def settle(table: Column, events: Any, where: Ints, inside: Bools, by: Any, out:
     moves, news, counts = out
     moved = changed = behind = 0
     for i in range(len(where)):
+        if i % _AHEAD == 0:
+            # What was touched has to be made use of, or it is not read.
+            counts[_SEEN] = np.int64(_touched(table, row_of, where, i))
         place, row = where[i], row_of[where[i]]
         before = _standing(table, row)
         # An enquiry says that somebody exists; it is news only where nothing else was known before.

@@ -20,7 +20,7 @@ def settled(table, events, version=SCORED):
     row, kind, ago, amount, inside = (np.array(each) for each in zip(*events, strict=True))
     count = len(row)
     moves, news = np.zeros((compiled.LINES, count), np.int64), np.zeros(count, np.int64)
-    counts = np.zeros(3, np.int64)
+    counts = np.zeros(compiled.COUNTS, np.int64)
     compiled.settle(
         table,
         (kind.astype(np.uint8), AS_OF - ago * DAY, amount, np.full(count, AS_OF), row),
