@@ -155,7 +155,7 @@ def _headers(headers: Sequence[Header]) -> bytes:
 def _people(store: Store, rows: Ints) -> tuple[Column, Column, Ints]:
     """Customers' rows, the bytes of their ids, and which rows are meant."""
     customers, rows = store.customers, rows.astype(np.int64, copy=False)
-    return customers.rows, customers._ids.values, rows  # noqa: SLF001 - ids are where rows say that they are
+    return customers.rows, customers.id_bytes, rows
 
 
 def _places(texts: Sequence[Any]) -> tuple[Column, Ints, Ints]:

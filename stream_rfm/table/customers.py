@@ -232,6 +232,11 @@ class Customers:
         """All columns side by side, a row each, of which the first ``count`` are in use."""
         return self._rows.values
 
+    @property
+    def id_bytes(self) -> Column:
+        """The bytes of all ids; a row says where its own are."""
+        return self._ids.values
+
     def _grow(self, count: int) -> None:
         if count > len(self._rows.values):
             for name in _COLUMNS:

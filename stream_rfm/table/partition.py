@@ -226,20 +226,17 @@ class Partition:
 
     def _fold(self, batch: Batch, as_of: Ints) -> Changes:
         if (batch.kind == _HEARTBEAT).any():
-            return self._fold_real(batch, as_of)
+            # They are nobody's.
+            real = np.flatnonzero(batch.kind != _HEARTBEAT)
+            changes = self._fold(batch.take(real), as_of[real])
+            changes.rejected = [(int(real[place]), reason) for place, reason in changes.rejected]
+            return changes
         if not len(batch):
             return Changes()
         if not self._rescoring:
             return fold(self.store, batch, as_of, self.version or UNSCORED)
         changes = self._rescoring.ahead(self.store.customers.find(batch.digest))
         changes.add(fold(self.store, batch, as_of, self._rescoring.version))
-        return changes
-
-    def _fold_real(self, batch: Batch, as_of: Ints) -> Changes:
-        """Count all but the heartbeats, which are nobody's."""
-        real = np.flatnonzero(batch.kind != _HEARTBEAT)
-        changes = self._fold(batch.take(real), as_of[real])
-        changes.rejected = [(int(real[place]), reason) for place, reason in changes.rejected]
         return changes
 
     def _is_ours(self, version: Version) -> bool:
