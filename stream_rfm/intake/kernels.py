@@ -1,6 +1,6 @@
 """What is compiled of the intake, once it is there; until then, and without numba, orders go the plain way.
 
-Loading takes a second, and some ten the first time on a machine: it is for a thread of its own.
+Loading takes a second, half a minute of a core the first time: it is for a thread of its own.
 """
 
 from __future__ import annotations

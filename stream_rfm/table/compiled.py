@@ -1,7 +1,7 @@
 """How functions are compiled that work on thousands of orders: once, and kept for the next start.
 
-Importing what is compiled takes a second, and some ten the first time: :mod:`stream_rfm.intake.kernels` does
-it, and :mod:`stream_rfm.stream.columns` for what writes records.
+Importing what is compiled takes a second, and half a minute of a core the first time:
+:mod:`stream_rfm.intake.kernels` does it, and :mod:`stream_rfm.stream.columns` for what writes records.
 """
 
 from __future__ import annotations

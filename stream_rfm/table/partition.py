@@ -226,8 +226,7 @@ class Partition:
 
     def _fold(self, batch: Batch, as_of: Ints) -> Changes:
         if (batch.kind == _HEARTBEAT).any():
-            # They are nobody's.
-            real = np.flatnonzero(batch.kind != _HEARTBEAT)
+            real = np.flatnonzero(batch.kind != _HEARTBEAT)  # they are nobody's
             changes = self._fold(batch.take(real), as_of[real])
             changes.rejected = [(int(real[place]), reason) for place, reason in changes.rejected]
             return changes
