@@ -13,11 +13,11 @@ import harness
 import staged
 import tables
 
-_DEFAULT = 50
+_DEFAULT = 30
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--commit-ms", nargs="+", type=int, default=[10, 25, 50, 100, 200, 400])
+    parser.add_argument("--commit-ms", nargs="+", type=int, default=[10, 20, 30, 50, 100, 200, 400])
     parser.add_argument("--rate", type=int, default=10_000)
     parser.add_argument("--customers", type=int, default=20_000)
     parser.add_argument("--partitions", type=int, default=8)

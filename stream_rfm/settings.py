@@ -126,7 +126,7 @@ class Settings(BaseSettings):
     clock: Literal["wall", "event"] = "wall"
     rescore_seconds: Positive = 60
     rescore_event_seconds: Positive = 86_400
-    commit_ms: Annotated[int, Field(ge=0, le=60_000)] = 50
+    commit_ms: Annotated[int, Field(ge=0, le=60_000)] = 30
     shutdown_seconds: Seconds = 20
     snapshot_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 60
 

@@ -47,7 +47,7 @@ def test_defaults_are_those_of_the_contract():
     )
     assert (settings.grid, settings.clock, settings.quantiles) == ("classic-5", "wall", "inverted_cdf")
     assert (settings.rescore_seconds, settings.rescore_event_seconds) == (60, 86_400)
-    assert (settings.commit_ms, settings.dedupe_days, settings.min_customers) == (50, 7, 100)
+    assert (settings.commit_ms, settings.dedupe_days, settings.min_customers) == (30, 7, 100)
     assert (settings.metrics_port, settings.http_port, settings.exact_up_to) == (9464, 8000, 100_000)
 
 

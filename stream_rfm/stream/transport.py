@@ -32,7 +32,7 @@ _FETCH_SECONDS = 0.1
 # waits until it brings something, but not for long: a partition that is not part of the fetch in flight waits
 # for its end, too.
 _FETCH_BYTES = 512 << 10
-_FETCH_MS, _FETCH_MS_EACH, _MOST_FETCH_MS = 20, 0.5, 30
+_FETCH_MS, _FETCH_MS_EACH, _MOST_FETCH_MS = 10, 0.5, 30
 
 
 class CommittedConsumerThread(driver.AIOKafkaConsumerThread):
