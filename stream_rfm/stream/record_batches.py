@@ -1,4 +1,4 @@
-"""Record batches for aiokafka's sender, filled in place: by messages, and by compiled code.
+"""Record batches of a transaction, filled in place: by messages, and by compiled code.
 
 The layout is that of record batches of version 2 (Apache Kafka, "Message Format"); ours are part of a
 transaction and not compressed. ``docs/decisions/0017-records-by-columns.md`` says why they are made here.
@@ -33,7 +33,7 @@ _FIRST = 4096
 
 
 class RecordBatch:
-    """A batch that nothing is added to; it has what aiokafka's sender asks a ``BatchBuilder`` for."""
+    """A batch that nothing is added to; it is sent as aiokafka's ``BatchBuilder`` is, by the same names."""
 
     def __init__(self, data: Column, count: int) -> None:
         """Take records.
@@ -51,17 +51,6 @@ class RecordBatch:
     def record_count(self) -> int:
         """How many records there are."""
         return self._count
-
-    def size(self) -> int:
-        """How many bytes it has."""
-        return len(self._data)
-
-    def closed(self) -> bool:
-        """Nothing is added to it."""
-        return True
-
-    def close(self) -> None:
-        """It is closed."""
 
     def _set_producer_state(self, producer_id: int, producer_epoch: int, base_sequence: int) -> None:
         self._producer = (producer_id, producer_epoch, base_sequence)
