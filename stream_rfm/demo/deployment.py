@@ -25,7 +25,7 @@ _RULES: dict[str, Any] = {
     "exact_up_to": 100_000,
     "min_customers": 100,
     "dedupe_days": 7,
-    "commit_ms": 50,
+    "commit_ms": 30,
     # A run's state is of no use to the next one.
     "snapshot_seconds": 0,
 }
