@@ -71,7 +71,8 @@ async def test_a_request_holds_no_more_than_brokers_take(declared, member, monke
         await transactions.commit(work, member)
     # Batches of transitions are of 900 kB, and go by themselves however little a request may hold.
     assert {len(places_of(request)) for request in requests} == {1}
-    assert len({bytes(request._topics[0][1][0][1]) for request in requests}) == 6
+    sent = {(*places_of(request), bytes(request._topics[0][1][0][1])) for request in requests}
+    assert len(sent) == 6
     assert await values_in(declared, declared.topics.transitions.name) == [b"first", *values]
 
 
