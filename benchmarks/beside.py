@@ -86,7 +86,7 @@ _GOALS = {
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--orders", type=int, default=2_000_000)
+    parser.add_argument("--orders", type=int, default=1_200_000)
     parser.add_argument("--customers", type=int, default=10_000)
     parser.add_argument("--partitions", type=int, default=8)
     parser.add_argument("--runs", type=int, default=3)
