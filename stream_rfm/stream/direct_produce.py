@@ -96,7 +96,7 @@ class DirectProduce:
         """
         requests, leaderless = self._requests(waiting, ready)
         answers = await asyncio.gather(*(self._ask(node, request) for node, request in requests.items()))
-        written, refused = {}, leaderless
+        written, refused = {}, leaderless or _NOTHING in answers
         for topic, partitions in (topic for answer in answers for topic in answer.topics):
             for partition, code, base, *_ in partitions:
                 if not code:
@@ -106,6 +106,7 @@ class DirectProduce:
                 else:
                     raise errors.for_code(code)(f"{topic}, partition {partition}")
         if refused:
+            # It may have another leader by now; ask for it, and not all the time.
             await self._client.force_metadata_update()
             await asyncio.sleep(self._sender._retry_backoff)  # noqa: SLF001 - aiokafka keeps it there
         return written
