@@ -1,12 +1,16 @@
-"""Ending a worker that has not begun yet. Imports nothing, so that it is there from the first moment on."""
+"""Ending a worker that has not begun yet, or not all of it. Imports nothing of ours: it is there at once."""
 
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
+import threading
 from types import FrameType
 
+#: The name of the thread that compiles, as long as it does.
+COMPILES = "load-kernels"
 log = logging.getLogger(__name__)
 
 
@@ -22,3 +26,19 @@ def heed_signals() -> None:
 def _end(number: int, _: FrameType | None) -> None:
     log.info("ending", extra={"signal": signal.Signals(number).name})
     sys.exit(0)
+
+
+def leave_at_once_if_compiling(code: object) -> None:
+    """End the process without taking it down where something is still being compiled.
+
+    LLVM, which does that in a thread, does not take it that Python is taken down meanwhile: it aborts the
+    process, whose exit code then says that it failed.
+
+    Args:
+        code: the exit code, as :class:`SystemExit` has it.
+    """
+    if any(thread.name == COMPILES for thread in threading.enumerate()):
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else int(code is not None))

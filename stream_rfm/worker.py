@@ -18,6 +18,7 @@ from tenacity import Retrying, retry_if_exception, stop_never, wait_exponential
 
 from stream_rfm import logs
 from stream_rfm.app import ScorerApp, create_app
+from stream_rfm.early_end import COMPILES
 from stream_rfm.intake import kernels
 from stream_rfm.kafka import connection
 from stream_rfm.kafka.admin import KafkaUnavailableError, admin_client
@@ -125,8 +126,7 @@ def run(settings: Settings) -> None:
         SettingsError: the settings do not fit together, or not the topics or the state that are there.
     """
     logs.configure(settings.log_level)
-    # While it waits for Kafka and for its partitions; orders that are there before are read without.
-    threading.Thread(target=_load_kernels, name="load-kernels", daemon=True).start()
+    begin_to_compile()
     app = create_app(settings)
     _prepare_topics(settings, app.metrics)
     log.info("starting", extra={"app_id": settings.app_id, "clock": settings.clock})
@@ -137,6 +137,14 @@ def run(settings: Settings) -> None:
         ScorerWorker(app, settings.shutdown_seconds).execute()
     except ChangelogError as error:
         raise SettingsError(str(error)) from None
+
+
+def begin_to_compile() -> None:
+    """Compile what is compiled, or load it, while Kafka and partitions are waited for.
+
+    Orders that are there before are read without. Ends with :func:`early_end.leave_at_once_if_compiling`.
+    """
+    threading.Thread(target=_load_kernels, name=COMPILES, daemon=True).start()
 
 
 def _load_kernels() -> None:

@@ -19,6 +19,7 @@ from stream_rfm.cli.services import app as services
 from stream_rfm.cli.topics import app as topics
 from stream_rfm.cli.watch import watch
 from stream_rfm.cli.worker import worker
+from stream_rfm.early_end import leave_at_once_if_compiling
 
 app = typer.Typer(
     name="stream-rfm",
@@ -62,4 +63,8 @@ def every_command(
 
 def main() -> None:
     """Run the command that the arguments name."""
-    app()
+    try:
+        app()
+    except SystemExit as end:
+        leave_at_once_if_compiling(end.code)
+        raise

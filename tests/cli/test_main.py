@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -68,3 +69,28 @@ def test_closed_pipe_ends_it_without_a_word():
         process.stdout.close()
         assert process.wait(20) == 0
         assert process.stderr.read() == ""
+
+
+def test_command_that_ends_while_something_is_compiled_has_its_exit_code(tmp_path):
+    script = """
+import sys, time
+from stream_rfm.cli.main import main
+from stream_rfm.worker import begin_to_compile
+begin_to_compile()
+time.sleep(2)
+sys.argv = ["stream-rfm", *sys.argv[1:]]
+main()
+"""
+    # Where nothing is kept yet it takes half a minute to compile.
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    for arguments, code in ((["--version"], 0), (["no-such-command"], 2)):
+        ended = subprocess.run(
+            [sys.executable, "-c", script, *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert (ended.returncode, "LLVM" in ended.stderr, "dyn_cast" in ended.stderr) == (code, False, False)
+        assert ("stream-rfm" in ended.stdout) == (code == 0)
