@@ -37,7 +37,7 @@ class Gathering:
         self,
         outcomes: Sequence[tuple[Lane, Outcome]],
         made: Sequence[Version],
-        merging: Merging,
+        offsets: dict[tuple[str, int], int],
         detected_at: int,
     ) -> Work:
         """All records of a transaction, and the offsets that they follow from.
@@ -45,10 +45,10 @@ class Gathering:
         Args:
             outcomes: what partitions have done.
             made: versions to be published.
-            merging: where the versions come from.
+            offsets: those of :meth:`offsets_of`.
             detected_at: the instant that it is.
         """
-        work = Work(offsets=self.offsets_of(outcomes, made, merging))
+        work = Work(offsets=offsets)
         if columns.is_compiled():
             await self._write(work, outcomes, detected_at)
         else:
@@ -66,7 +66,13 @@ class Gathering:
     def offsets_of(
         self, outcomes: Sequence[tuple[Lane, Outcome]], made: Sequence[Version], merging: Merging
     ) -> dict[tuple[str, int], int]:
-        """The offsets that a transaction's records follow from; arguments as of :meth:`work_of`."""
+        """The offsets that a transaction's records follow from.
+
+        Args:
+            outcomes: what partitions have done.
+            made: versions to be published.
+            merging: where the versions come from.
+        """
         # Every transaction carries offsets, even where none moved: they are what fences a zombie.
         offsets = {(self.topics.orders.name, lane.number): lane.partition.position for lane, _ in outcomes}
         if made:

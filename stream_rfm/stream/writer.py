@@ -222,8 +222,9 @@ class Writer(Service):
             self.settled = True
             return
         making = time.monotonic()
-        self._transactions.send_offsets(self._gathering.offsets_of(outcomes, made, self._merging), member)
-        work = await self._gathering.work_of(outcomes, made, self._merging, now())
+        offsets = self._gathering.offsets_of(outcomes, made, self._merging)
+        self._transactions.send_offsets(offsets, member)
+        work = await self._gathering.work_of(outcomes, made, offsets, now())
         started, settled_at = time.monotonic(), now()
         try:
             ends = await self._transactions.commit(work, member)

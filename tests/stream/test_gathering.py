@@ -46,7 +46,9 @@ async def test_each_topic_takes_what_is_its_own(parts, gathering):
     lane, outcome = worked(
         parts, 1, order(0, "c-a"), Record(1, b"k", b"{"), order(2, "c-b"), order(3, "c-b", type="erase")
     )
-    work = await gathering.work_of([(lane, outcome)], [], parts.merging, NOW)
+    work = await gathering.work_of(
+        [(lane, outcome)], [], gathering.offsets_of([(lane, outcome)], [], parts.merging), NOW
+    )
     topics = parts.topics
     messages = all_messages(work)
     assert messages.keys() == {
@@ -79,7 +81,9 @@ async def test_customer_erased_and_here_again_has_the_tombstone_first(parts, gat
     lane, outcome = worked(
         parts, 0, order(0, "c-a"), order(1, "c-a", type="erase"), order(2, "c-a", ts=day(1))
     )
-    work = await gathering.work_of([(lane, outcome)], [], parts.merging, NOW)
+    work = await gathering.work_of(
+        [(lane, outcome)], [], gathering.offsets_of([(lane, outcome)], [], parts.merging), NOW
+    )
     values = [
         value and json.loads(value) for _, value, _ in all_messages(work)[parts.topics.segments.name, 0]
     ]
@@ -100,25 +104,28 @@ async def test_partitions_put_together_get_what_each_gets_by_itself(parts, gathe
     topics = (parts.topics.transitions.name, parts.topics.segments.name)
     alone = {}
     for outcome in outcomes:
-        work = await gathering.work_of([outcome], [], parts.merging, NOW)
+        work = await gathering.work_of([outcome], [], gathering.offsets_of([outcome], [], parts.merging), NOW)
         alone |= {place: said for place, said in all_messages(work).items() if place[0] in topics}
     assert alone.keys() == {(topic, number) for topic in topics for number in range(3)}
     for most in (2_000, 4, 1):
         monkeypatch.setattr("stream_rfm.stream.gathering._SLICE", most)
-        work = await gathering.work_of(outcomes, [], parts.merging, NOW)
+        work = await gathering.work_of(outcomes, [], gathering.offsets_of(outcomes, [], parts.merging), NOW)
         assert {place: said for place, said in all_messages(work).items() if place[0] in topics} == alone
 
 
 async def test_every_transaction_carries_offsets_even_where_none_moved(parts, gathering):
     lane = Lane(Partition(2, parts.rules, parts.clock), parts.versions)
     lane.look_around(NOW)
-    work = await gathering.work_of([(lane, lane.take())], [], parts.merging, NOW)
+    outcomes = [(lane, lane.take())]
+    work = await gathering.work_of(outcomes, [], gathering.offsets_of(outcomes, [], parts.merging), NOW)
     assert work.offsets == {(parts.topics.orders.name, 2): 0}
 
 
 async def test_versions_carry_the_offset_of_the_reports_that_a_successor_needs(parts, gathering):
     parts.merging.start(None, 7)
-    work = await gathering.work_of([], [Version(3, NOW)], parts.merging, NOW)
+    work = await gathering.work_of(
+        [], [Version(3, NOW)], gathering.offsets_of([], [Version(3, NOW)], parts.merging), NOW
+    )
     [(key, value, _)] = all_messages(work)[parts.topics.quantiles.name, 0]
     assert key == b"3"
     validator("quantiles.v1").validate(json.loads(value))
