@@ -3,9 +3,15 @@
 An order waits for the transaction in hand, and then for its own. Both together may take half a second, and
 orders have transitions of their own. Most rescorings move few: as each transaction carries a little of them,
 hardly any order takes longer for it. The longer one has lasted, the more is carried.
+
+What a transaction takes longer is not all that it costs: more orders arrive meanwhile, so that the next one
+takes longer, too. At half of the greatest load a piece that takes ten milliseconds keeps orders waiting for
+twice that.
 """
 
 from __future__ import annotations
+
+from stream_rfm.stream.lane import ROWS
 
 # What scoring rows may take before the transaction is made, seconds.
 _SCORING_SECONDS = 0.04
@@ -16,7 +22,9 @@ _LEAST, _MOST = 500, 8_000
 # Until it is seen what one takes, seconds.
 _FIRST_GUESS = 50e-6
 # What part of it all is carried at first, and for how long a rescoring has lasted when it is all, seconds.
-_FIRST_PART, _GROWS_FOR = 0.25, 15.0
+_FIRST_PART, _GROWS_FOR = 0.1, 30.0
+# Fewer rows take hardly less than so many.
+_FEWEST_ROWS = 100
 # Transactions with fewer say too little of what one takes.
 _TELLING = 500
 _WEIGHT = 0.3
@@ -31,12 +39,24 @@ class Allowance:
         self._transitions = 0
         self._others = 0
         self._part = _FIRST_PART
+        # Transitions of each row, as the last slice of this transaction had them; all may move in the first.
+        self._share = 1.0
 
     @property
     def left(self) -> bool:
         """Whether more may be done."""
+        return self._seconds < _SCORING_SECONDS * self._part and self._transitions < self._most
+
+    @property
+    def rows(self) -> int:
+        """How many rows the next slice is to look at, so that not many more move than may be carried."""
+        fitting = (self._most - self._transitions) / max(self._share, 1 / ROWS)
+        return round(min(ROWS, max(_FEWEST_ROWS, fitting)))
+
+    @property
+    def _most(self) -> float:
         most = max(_LEAST, min(_MOST, _MAKING_SECONDS / self._each) - self._others)
-        return self._seconds < _SCORING_SECONDS * self._part and self._transitions < most * self._part
+        return most * self._part
 
     def begin(self, others: int, lasted: float = 0.0) -> None:
         """Begin a transaction.
@@ -45,13 +65,20 @@ class Allowance:
             others: how many transitions there are in it already.
             lasted: for how many seconds there was something to be scored.
         """
-        self._seconds, self._transitions, self._others = 0.0, 0, others
+        self._seconds, self._transitions, self._others, self._share = 0.0, 0, others, 1.0
         self._part = min(1.0, _FIRST_PART + (1 - _FIRST_PART) * lasted / _GROWS_FOR)
 
-    def spend(self, seconds: float, transitions: int) -> None:
-        """Note what a slice has taken, in seconds, and how many transitions came of it."""
+    def spend(self, seconds: float, transitions: int, rows: int) -> None:
+        """Note what a slice has taken.
+
+        Args:
+            seconds: how long.
+            transitions: how many came of it.
+            rows: how many it looked at.
+        """
         self._seconds += seconds
         self._transitions += transitions
+        self._share = transitions / rows
 
     def learn(self, seconds: float, transitions: int) -> None:
         """Note in how many seconds a transaction with so many transitions was made and committed."""

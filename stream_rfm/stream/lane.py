@@ -19,9 +19,9 @@ from stream_rfm.stream.waiting import Waiting
 from stream_rfm.table.partition import Partition
 from stream_rfm.table.store import Changes
 
-# What one step looks at: below a millisecond of work, mostly. And where all of them move it is no more than
-# what a transaction may carry beyond its limit.
-_ROWS = 1_000
+#: Customers that one step looks at, at most: below a millisecond of work, mostly. And where all of them move it
+#: is no more than what a transaction may carry beyond its limit.
+ROWS = 1_000
 
 
 class Lane:
@@ -117,10 +117,15 @@ class Lane:
         if self.has_orders and (self.takes_turns or not self.has_rows):
             self._advance(now)
         elif self.has_rows:
-            self.score(now)
+            self.score(now, ROWS)
 
-    def score(self, now: int) -> None:
-        """Begin to apply a version, or score or report the next customers."""
+    def score(self, now: int, rows: int) -> None:
+        """Begin to apply a version, or score or report the next customers.
+
+        Args:
+            now: the instant that it is.
+            rows: how many customers to score at most.
+        """
         wanted = self._wanted()
         if wanted is not None:
             self.partition.apply(wanted)
@@ -128,14 +133,14 @@ class Lane:
         if not self.partition.rescoring:
             self.look_around(now)
             return
-        self._note(self.partition.rescore(_ROWS))
+        self._note(self.partition.rescore(min(rows, ROWS)))
         if not self.partition.rescoring:
             self.outcome.rescored.append(time.monotonic() - self._rescoring_since)
             self.outcome.applied = True
 
     def look_around(self, now: int) -> None:
         """See whether the merger has to be told anything, and look at the next customers for that."""
-        report = self.partition.report(now, _ROWS)
+        report = self.partition.report(now, ROWS)
         if report is not None:
             self.outcome.report = report
             self.outcome.progressed = True

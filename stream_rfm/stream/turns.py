@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 
 from stream_rfm.stream.allowance import Allowance
 from stream_rfm.stream.breath import Breath
-from stream_rfm.stream.lane import Lane
+from stream_rfm.stream.lane import ROWS, Lane
 
 
 class Turns:
@@ -65,8 +65,9 @@ class Turns:
         """Score and report customers of a lane, as far as the transaction may carry it."""
         while lane.has_rows and (self.allowance.left if lane.takes_turns else not lane.outcome.is_full):
             began, before = time.monotonic(), lane.outcome.transitions
-            lane.score(self._now())
-            self.allowance.spend(time.monotonic() - began, lane.outcome.transitions - before)
+            rows = self.allowance.rows if lane.takes_turns else ROWS
+            lane.score(self._now(), rows)
+            self.allowance.spend(time.monotonic() - began, lane.outcome.transitions - before, rows)
             self._interrupted = lane.number
             await self._breath.if_held()
 

@@ -67,7 +67,7 @@ async def shop(shop_of, monkeypatch):
     for lane in made.lanes:
         made.order(lane, *range(CUSTOMERS))
     await made.transaction()
-    monkeypatch.setattr(lanes_module, "_ROWS", 3)
+    monkeypatch.setattr(lanes_module, "ROWS", 3)
     return made
 
 
@@ -152,7 +152,7 @@ async def test_a_report_is_made_in_slices_between_orders(shop, monkeypatch):
 
 async def test_others_wait_at_a_boundary_and_a_version_is_applied_before_orders(shop_of, monkeypatch):
     shop = shop_of("event")
-    monkeypatch.setattr(lanes_module, "_ROWS", 3)
+    monkeypatch.setattr(lanes_module, "ROWS", 3)
     lane = shop.lanes[0]
     shop.order(lane, *range(CUSTOMERS))
     [started, _] = await shop.transaction()
@@ -173,7 +173,7 @@ async def test_where_others_wait_a_transaction_carries_more_and_yet_not_all(shop
     lane.put([order(CUSTOMERS, "0-0", ts=day(1.5))], INTAKE)
     [told, _] = await shop.transaction()
     assert told.report.frames[0][0] == instant.parse(day(1))
-    monkeypatch.setattr(lanes_module, "_ROWS", 3)
+    monkeypatch.setattr(lanes_module, "ROWS", 3)
     monkeypatch.setattr(outcome, "_MOST_TRANSITIONS", 4)
     limit(monkeypatch, 0)
     shop.versions.add(Version(1, instant.parse(day(1)), 99, ONE))
