@@ -243,7 +243,7 @@ def _wire_metrics(app: ScorerApp, metrics: Metrics, topics: Topics, snapshots: S
             yield PartitionFacts(
                 partition=number,
                 lag=None if end is None else max(0, end - lane.partition.position),
-                customers=int(lane.partition.store.customers.is_somebody().sum()),
+                customers=lane.partition.store.customers.living,
                 memory=lane.partition.store.nbytes,
                 waiting=lane.partition.waiting,
                 clock_ahead=lane.clock_ahead,

@@ -217,7 +217,7 @@ class SegmentCache:
             if not is_written:
                 refused.append((send.partition, partition))
                 continue
-            self._metrics.cache_writes.inc(len(send.keys))
+            self._metrics.cache_writes.inc(send.count)
             partition.written, partition.stamped = send.stamp, True
             if send.watermark is not None:
                 partition.reached = send.watermark

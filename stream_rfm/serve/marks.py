@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import msgspec
+import numpy as np
 
 from stream_rfm.model.arrays import Ints
+from stream_rfm.serve.bulk import Bulk
 from stream_rfm.serve.row_set import RowSet
 
 #: Of what is in Redis. What another one has written is no base to go on from: all is written again.
 SCHEMA = 1
-
-CUSTOMER_KEY = b"rfm:customer:"
 
 #: One call writes so many customers at most; Redis is single-threaded, and so many take it a millisecond.
 BATCH = 250
@@ -65,21 +65,24 @@ class Send:
 
     Attributes:
         partition: whose they are.
-        keys: of the customers, first of those who were erased.
-        values: of the others.
-        erased: ids of those who were.
+        customers: those to be written.
+        erased: ids of those to be erased.
         watermark: what holds once they are written; ``None`` while others still have to be.
         replaces: whether they are written over newer revisions, too.
         stamp: the value of the partition's key once they are written, so that a call made again is known.
     """
 
     partition: int
-    keys: list[bytes]
-    values: list[bytes]
+    customers: Bulk
     erased: list[bytes]
     watermark: Watermark | None
     replaces: bool
     stamp: bytes = b""
+
+    @property
+    def count(self) -> int:
+        """How many customers it is of."""
+        return len(self.erased) + self.customers.count
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +91,13 @@ class Table:
 
     Attributes:
         values: reads rows.
+        bulk: reads rows as they are written.
         count: says how many rows there are.
         find: the rows of customers by their ids; below zero for strangers.
     """
 
     values: Values
+    bulk: Callable[[Ints], Bulk]
     count: Callable[[], int]
     find: Callable[[list[bytes]], Ints]
 
@@ -179,22 +184,22 @@ class Marks:
         erased = list(islice(self.erased, BATCH))
         for customer in erased:
             del self.erased[customer]
-        keys = [CUSTOMER_KEY + customer for customer in erased]
-        values: list[bytes] = []
+        parts: list[Ints] = []
+        left = BATCH - len(erased)
         replaces = self.replaces or bool(self.suspect)
         for marked in (self.suspect, self.changed, self.backlog):
-            rows = marked.take(BATCH - len(keys))
+            rows = marked.take(left)
             if not len(rows):
                 continue
             if marked is not self.backlog:
                 self.backlog.discard(rows)
-            customers, read = self.table.values(rows)
-            keys += [CUSTOMER_KEY + customer for customer in customers]
-            values += read
+            left -= len(rows)
+            parts.append(rows)
+        customers = self.table.bulk(np.concatenate(parts)) if parts else Bulk()
         watermark = None
         if not self.pending and not self.unswept:
             watermark, self.watermark = self.watermark, None
-        return Send(partition, keys, values, erased, watermark, replaces)
+        return Send(partition, customers, erased, watermark, replaces)
 
     def take_back(self, send: Send) -> None:
         """Let go what was taken before all is marked, the latest first."""

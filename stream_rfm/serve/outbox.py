@@ -77,7 +77,7 @@ class Outbox:
         for send in self.sends:
             if isinstance(send, Sample) or any(send.partition == each.partition for each in together):
                 break
-            customers += len(send.keys)
+            customers += send.count
             if together and customers > _TOGETHER:
                 break
             together.append(send)
@@ -152,11 +152,11 @@ class Outbox:
     @property
     def _waiting(self) -> int:
         """How many customers are in calls that wait to be made."""
-        return sum(len(send.keys) for send in self.sends if isinstance(send, Send))
+        return sum(send.count for send in self.sends if isinstance(send, Send))
 
     @property
     def _has_room(self) -> bool:
-        waiting = sum(len(send.keys) for send in self.sends)
+        waiting = sum(send.count for send in self.sends)
         return waiting < _BUFFERED and len(self.sends) < _CALLS * max(8, len(self.partitions))
 
     def _steps(self, turns: _Turns) -> Iterator[None]:

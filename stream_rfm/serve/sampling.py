@@ -10,7 +10,8 @@ import msgspec
 import numpy as np
 
 from stream_rfm.model.arrays import Ints
-from stream_rfm.serve.marks import CUSTOMER_KEY, Marks
+from stream_rfm.serve.bulk import CUSTOMER_KEY
+from stream_rfm.serve.marks import Marks
 
 # A sample has at most so many customers.
 _SIZE = 100
@@ -33,6 +34,11 @@ class Sample:
     rows: Ints
     keys: list[bytes]
     documents: list[dict[str, Any]]
+
+    @property
+    def count(self) -> int:
+        """How many customers it is of."""
+        return len(self.keys)
 
     def differing(self, values: Sequence[bytes | None]) -> int:
         """Of how many customers Redis holds something else.

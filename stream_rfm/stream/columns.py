@@ -41,6 +41,7 @@ class _Fastest:
     ages: Any = None
     transitions: Any = None
     way: Any = None
+    bulk: Any = None
 
 
 def use_compiled() -> None:
@@ -51,12 +52,18 @@ def use_compiled() -> None:
     """
     of_transitions = import_module("stream_rfm.stream.transition_records")
     _Fastest.ages, _Fastest.transitions = of_transitions.ages, of_transitions.transitions
+    _Fastest.bulk = import_module("stream_rfm.stream.bulk_records").bulk
     _Fastest.way = import_module("stream_rfm.stream.customer_records")
 
 
 def is_compiled() -> bool:
     """Whether :class:`Columns` may be asked to write."""
     return _Fastest.way is not None
+
+
+def compiled_bulk() -> Any:
+    """What writes customers as Redis is told them, once it has been loaded; ``None`` before."""
+    return _Fastest.bulk
 
 
 class Columns:
@@ -109,13 +116,13 @@ class Columns:
             rows: which of them.
             partition: the partition's number.
         """
-        people, write = _people(store, rows), _Fastest.way.segments
+        who, write = people(store, rows), _Fastest.way.segments
         headers = self._segment
         records.expect(_SEGMENT * len(rows))
         yield from self._written(
             records,
             len(rows),
-            lambda first, end: write(records.into, people, self._pool.table, headers, partition, first, end),
+            lambda first, end: write(records.into, who, self._pool.table, headers, partition, first, end),
         )
 
     def customers(self, records: Records, store: Store, rows: Ints, through: int) -> Iterator[None]:
@@ -127,10 +134,10 @@ class Columns:
             rows: which of them.
             through: the number of the first entry that is not in their totals.
         """
-        people, write = _people(store, rows), _Fastest.way.customers
+        who, write = people(store, rows), _Fastest.way.customers
         records.expect(_CUSTOMER * len(rows))
         yield from self._written(
-            records, len(rows), lambda first, end: write(records.into, people, through, first, end)
+            records, len(rows), lambda first, end: write(records.into, who, through, first, end)
         )
 
     def _written(self, records: Records, count: int, write: Write) -> Iterator[None]:
@@ -152,7 +159,7 @@ def _headers(headers: Sequence[Header]) -> bytes:
     return b"".join(framed(name.encode()) + framed(said) for name, said in headers)
 
 
-def _people(store: Store, rows: Ints) -> tuple[Column, Column, Ints]:
+def people(store: Store, rows: Ints) -> tuple[Column, Column, Ints]:
     """Customers' rows, the bytes of their ids, and which rows are meant."""
     customers, rows = store.customers, rows.astype(np.int64, copy=False)
     return customers.rows, customers.id_bytes, rows

@@ -42,7 +42,7 @@ class CustomerTable(Table[str, dict[str, Any]]):
             yield from (customer.decode() for customer in store.customers.ids_of(rows))
 
     def __len__(self) -> int:
-        return sum(int(lane.partition.store.customers.is_somebody().sum()) for lane in self.lanes.values())
+        return sum(lane.partition.store.customers.living for lane in self.lanes.values())
 
     def __setitem__(self, key: str, value: Any) -> NoReturn:
         """Refuse: the table follows from the orders topic alone."""

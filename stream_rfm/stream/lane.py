@@ -19,8 +19,8 @@ from stream_rfm.stream.waiting import Waiting
 from stream_rfm.table.partition import Partition
 from stream_rfm.table.store import Changes
 
-#: Customers that one step looks at, at most: below a millisecond of work, mostly. And where all of them move it
-#: is no more than what a transaction may carry beyond its limit.
+#: Customers that one step looks at, at most: below a millisecond of work, mostly. And where all of them move
+#: it is no more than what a transaction may carry beyond its limit.
 ROWS = 1_000
 
 

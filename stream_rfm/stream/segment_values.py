@@ -9,11 +9,16 @@ from __future__ import annotations
 from itertools import repeat
 
 import msgspec
+import numpy as np
 
 from stream_rfm.model import instant
 from stream_rfm.model.arrays import Ints
 from stream_rfm.model.rules import Rules
+from stream_rfm.serve.bulk import Bulk, bulk_of
+from stream_rfm.stream import columns
 from stream_rfm.stream.publication import living
+from stream_rfm.stream.record_batches import AT, COUNT
+from stream_rfm.stream.word_pool import WordPool
 from stream_rfm.stream.words import Words, standing_key
 from stream_rfm.table.store import Store
 
@@ -22,6 +27,8 @@ _encode = msgspec.msgpack.Encoder().encode
 _VERSION, _SEQUENCE, _REVISION, _PARTITION = map(
     _encode, ("quantiles_version", "sequence", "revision", "partition")
 )
+# Bytes that a key takes beside the id, and a value beside the beginning that many have, at most.
+_KEY, _VALUE = 32, 160
 
 
 class SegmentValues:
@@ -35,6 +42,7 @@ class SegmentValues:
         """
         self._rules = rules
         self._words = Words(rules)
+        self._pool = WordPool(self._words)
 
     def of(self, store: Store, rows: Ints, partition: int) -> tuple[list[bytes], list[bytes]]:
         """The ids and the values of those of the rows that are a customer's who stands in a segment.
@@ -63,3 +71,32 @@ class SegmentValues:
             strict=False,
         )
         return customers.ids_of(rows), list(map(b"".join, parts))
+
+    def bulk(self, store: Store, rows: Ints, partition: int) -> Bulk:
+        """The same as Redis is told it, which is quicker: by compiled code where that has been loaded.
+
+        Args:
+            store: the partition's customers.
+            rows: which are wanted.
+            partition: the partition's number.
+        """
+        write, count = columns.compiled_bulk(), len(rows)
+        if write is None or store.former is not None or store.rules is not self._rules:
+            return bulk_of(*self.of(store, rows, partition))
+        people = columns.people(store, rows)
+        tail = np.frombuffer(_PARTITION + _encode(partition), np.uint8)
+        keys = np.empty(_KEY * count + int(store.customers.id_length[rows].sum()), np.uint8), _state()
+        while True:
+            values = np.empty((_VALUE + self._pool.longest) * count, np.uint8), _state()
+            missing = write(keys, values, people, self._pool.table, tail)
+            if missing < 0:
+                break
+            self._pool.add(missing)
+        (key_bytes, key_state), (value_bytes, state) = keys, values
+        return Bulk(
+            int(state[COUNT]), key_bytes[: key_state[AT]].tobytes(), value_bytes[: state[AT]].tobytes()
+        )
+
+
+def _state() -> Ints:
+    return np.zeros(5, np.int64)

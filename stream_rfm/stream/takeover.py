@@ -251,6 +251,7 @@ class Takeover:
             number,
             Table(
                 lambda wanted: self._values.of(store, wanted, number),
+                lambda wanted: self._values.bulk(store, wanted, number),
                 lambda: customers.count,
                 customers.find_ids,
             ),

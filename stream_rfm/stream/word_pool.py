@@ -8,8 +8,8 @@ from stream_rfm.model.arrays import Column, Ints
 from stream_rfm.stream.words import Words
 from stream_rfm.table.moves import CAUSES
 
-#: Kinds of words: of standings, ways, advice and causes for transitions, and of segments.
-STANDING, WAY, ADVICE, CAUSED, SEGMENT = range(5)
+#: Kinds of words: of standings, ways, advice and causes for transitions, of segments, and of the same packed.
+STANDING, WAY, ADVICE, CAUSED, SEGMENT, PACKED = range(6)
 #: The kind stands above the number that a word of that kind goes by.
 KIND_SHIFT = 48
 #: How the place is found where a key may stand, in a table of a power of two: the upper half of a product.
@@ -34,9 +34,11 @@ class WordPool:
         Args:
             words: makes them.
         """
-        self._sources = (words.standings, words.ways, words.advice, _CAUSES, words.segments)
+        self._sources = (words.standings, words.ways, words.advice, _CAUSES, words.segments, words.packed)
         self._count = 0
         self._size = 0
+        #: Bytes of the longest word.
+        self.longest = 0
         #: What compiled code looks into; it may be another one after :meth:`add`.
         self.table: Table = _table(_SLOTS, np.empty(_BYTES, np.uint8))
 
@@ -61,6 +63,7 @@ class WordPool:
                 _put(self.table, *facts)
         _put(self.table, key, self._size, len(word))
         self._size = end
+        self.longest = max(self.longest, len(word))
 
 
 def _table(slots: int, pool: Column) -> Table:

@@ -83,6 +83,8 @@ class Customers:
     def __init__(self, expected: int = 0) -> None:
         """Make room for so many customers."""
         self.count = 0
+        #: How many of the rows are somebody's.
+        self.living = 0
         #: Where revisions of new customers begin: behind those of all that were erased, so that whoever has
         #: an erased customer's last revision sees that the next of that name is newer.
         self.revisions_from = 0
@@ -167,7 +169,9 @@ class Customers:
             getattr(customers, name)[:count] = values
         customers._ids.reserve(len(ids))[: len(ids)] = ids
         customers._ids_end = len(ids)
-        customers._add_to_index(np.flatnonzero(customers.is_somebody()))
+        somebody = np.flatnonzero(customers.is_somebody())
+        customers.living = len(somebody)
+        customers._add_to_index(somebody)
         return customers
 
     def id_of(self, row: int) -> bytes:
@@ -195,6 +199,7 @@ class Customers:
         """Forget a customer; the row is never used again, and nothing in it says whose it was."""
         start = int(self.id_start[row])
         length = int(self.id_length[row])
+        self.living -= length > 0
         self.revisions_from = max(self.revisions_from, int(self.revision[row]) + 1)
         self._ids.values[start : start + length] = 0
         self._rows.values[row] = np.zeros((), ROW)
@@ -222,6 +227,7 @@ class Customers:
         end = self._ids_end + len(joined)
         self._ids.reserve(end)[self._ids_end : end] = joined
         self._ids_end = end
+        self.living += len(rows) - int(np.count_nonzero(self.id_length[rows]))
         self.id_start[rows] = ends - lengths
         self.id_length[rows] = lengths
         self.digest_low[rows] = digests[:, 0]

@@ -5,6 +5,7 @@ import asyncio
 import msgpack
 import numpy as np
 
+from stream_rfm.serve.bulk import bulk_of
 from stream_rfm.serve.marks import Table, Watermark
 
 EVERYBODY = 2400
@@ -39,7 +40,7 @@ class Shop:
     def adopt(self, rows, held=None, *, replaces=False, erased=()):
         self.cache.adopt(
             1,
-            Table(self.values, lambda: EVERYBODY, self.find),
+            Table(self.values, lambda wanted: bulk_of(*self.values(wanted)), lambda: EVERYBODY, self.find),
             np.array(rows, np.int64),
             list(erased),
             held,

@@ -9,6 +9,7 @@ from cached_shop import EVERYBODY, Shop, held, revisions, stamped
 
 from stream_rfm.serve import cache as caching
 from stream_rfm.serve import outbox, sweeping
+from stream_rfm.serve.bulk import bulk_of
 from stream_rfm.serve.marks import Table, Watermark
 
 WATERMARK_1 = {
@@ -145,7 +146,7 @@ async def test_outage_costs_nothing_but_time(made, redis, valkey, caplog):
             await cache.collect()
             await asyncio.sleep(0.005)
         # What waits to be sent is bounded, the rest are marks.
-        assert sum(len(send.keys) for send in cache._outbox.sends) <= outbox._BUFFERED
+        assert sum(send.count for send in cache._outbox.sends) <= outbox._BUFFERED
         assert "redis is away; scoring goes on" in caplog.text
     finally:
         valkey.resume()
@@ -282,7 +283,12 @@ async def test_refused_partition_is_written_anew_and_those_that_went_with_it_are
             said = msgpack.packb({"revision": revision, "partition": number})
             return [b"%d-%d" % (number, row) for row in rows.tolist()], [said] * len(rows)
 
-        return Table(values, lambda: 4, lambda ids: np.zeros(len(ids), np.int64))
+        return Table(
+            values,
+            lambda wanted: bulk_of(*values(wanted)),
+            lambda: 4,
+            lambda ids: np.zeros(len(ids), np.int64),
+        )
 
     def commit(*rows):
         for number in (1, 2, 3):

@@ -1,7 +1,9 @@
 import msgpack
 import numpy as np
 import pytest
+from sent import keys_of, values_of
 
+from stream_rfm.serve.bulk import bulk_of
 from stream_rfm.serve.marks import Marks, Table, Watermark
 
 WATERMARK = Watermark(as_of=1, committed_at=2, quantiles_version=3, offset=44, app_id="shop")
@@ -21,7 +23,7 @@ def find(ids):
 
 @pytest.fixture
 def marks():
-    return Marks(Table(values, lambda: 6, find))
+    return Marks(Table(values, lambda wanted: bulk_of(*values(wanted)), lambda: 6, find))
 
 
 def rows(*numbers):
@@ -40,24 +42,24 @@ def test_row_marked_often_is_written_once_with_what_it_says_then(marks):
         marks.changed.add(rows(2, 9_000, 2))
     assert marks.pending == 2
     [send] = taken(marks)
-    assert (send.partition, send.keys) == (3, [b"rfm:customer:c2", b"rfm:customer:c9000"])
-    assert [msgpack.unpackb(value) for value in send.values] == [{"revision": 2}, {"revision": 9000}]
+    assert (send.partition, keys_of(send)) == (3, [b"rfm:customer:c2", b"rfm:customer:c9000"])
+    assert [msgpack.unpackb(value) for value in values_of(send)] == [{"revision": 2}, {"revision": 9000}]
     assert marks.pending == 0
 
 
 def test_who_is_gone_by_then_is_not_written(marks):
     marks.changed.add(rows(6, 7, 8))
     [send] = taken(marks)
-    assert send.keys == [b"rfm:customer:c6", b"rfm:customer:c8"]
+    assert keys_of(send) == [b"rfm:customer:c6", b"rfm:customer:c8"]
 
 
 def test_erased_go_first_and_have_no_value(marks):
     marks.changed.add(rows(1))
     marks.erase([b"c1", b"c5", b"c1"])
     [send] = taken(marks)
-    assert send.keys == [b"rfm:customer:c1", b"rfm:customer:c5", b"rfm:customer:c1"]
+    assert keys_of(send) == [b"rfm:customer:c1", b"rfm:customer:c5", b"rfm:customer:c1"]
     assert send.erased == [b"c1", b"c5"]
-    assert len(send.values) == 1
+    assert len(values_of(send)) == 1
 
 
 @pytest.mark.parametrize("erased", [0, 400, 2200])
@@ -66,9 +68,9 @@ def test_watermark_goes_behind_the_last_of_them(marks, erased):
     marks.erase([b"e%d" % number for number in range(erased)])
     marks.watermark = WATERMARK
     sends = taken(marks)
-    assert max(len(send.keys) for send in sends) <= 1000
+    assert max(send.count for send in sends) <= 1000
     assert [send.watermark for send in sends] == [None] * (len(sends) - 1) + [WATERMARK]
-    keys = [key for send in sends for key in send.keys]
+    keys = [key for send in sends for key in keys_of(send)]
     assert len(keys) == erased + sum(1 for row in range(1300) if row % 7)
     assert marks.watermark is None
 
@@ -79,7 +81,7 @@ def test_what_has_just_changed_goes_before_the_backlog_and_the_watermark_behind_
     marks.watermark = WATERMARK
     assert marks.has_news
     first, *others = taken(marks)
-    assert first.keys[:2] == [b"rfm:customer:c3000", b"rfm:customer:c1"]
+    assert keys_of(first)[:2] == [b"rfm:customer:c3000", b"rfm:customer:c1"]
     assert [send.watermark for send in (first, *others)] == [None] * len(others) + [WATERMARK]
 
 
@@ -87,7 +89,7 @@ def test_what_has_changed_is_not_written_a_second_time_from_the_backlog(marks):
     marks.backlog.add(rows(1, 2))
     marks.changed.add(rows(2))
     [send] = taken(marks)
-    assert send.keys == [b"rfm:customer:c2", b"rfm:customer:c1"]
+    assert keys_of(send) == [b"rfm:customer:c2", b"rfm:customer:c1"]
 
 
 def test_backlog_alone_is_no_news(marks):
@@ -104,7 +106,7 @@ def test_suspects_are_written_whatever_is_there(marks):
     marks.suspect.add(rows(4))
     assert marks.has_news
     [send] = taken(marks)
-    assert (send.keys, send.replaces) == ([b"rfm:customer:c4"], True)
+    assert (keys_of(send), send.replaces) == ([b"rfm:customer:c4"], True)
     marks.changed.add(rows(4))
     assert not taken(marks)[0].replaces
 
@@ -133,7 +135,7 @@ def test_no_watermark_goes_behind_as_long_as_strangers_may_be_there(marks):
 def test_strangers_are_erased_once(marks):
     marks.erase([b"c11"])
     assert marks.erase_strangers([b"c9", b"c10", b"c11", b"c12"]) == 2
-    assert marks.take(3).keys == [b"rfm:customer:c11", b"rfm:customer:c10", b"rfm:customer:c12"]
+    assert keys_of(marks.take(3)) == [b"rfm:customer:c11", b"rfm:customer:c10", b"rfm:customer:c12"]
 
 
 @pytest.mark.parametrize("erased", [1, 1500])
@@ -141,7 +143,9 @@ def test_who_comes_after_being_found_a_stranger_is_written_behind(marks, erased)
     marks.erase_strangers([b"c%d" % number for number in range(100, 100 + erased)])
     marks.changed.add(rows(100))
     marks.postpone()
-    keys = [(key, place >= len(send.erased)) for send in taken(marks) for place, key in enumerate(send.keys)]
+    keys = [
+        (key, place >= len(send.erased)) for send in taken(marks) for place, key in enumerate(keys_of(send))
+    ]
     assert [written for key, written in keys if key == b"rfm:customer:c100"] == [False, True]
 
 

@@ -1,7 +1,9 @@
 import msgpack
 import numpy as np
 import pytest
+from sent import keys_of
 
+from stream_rfm.serve.bulk import bulk_of
 from stream_rfm.serve.marks import BATCH, Marks, Table, Watermark
 from stream_rfm.serve.metrics import Metrics
 from stream_rfm.serve.outbox import _BUFFERED, _TOGETHER, Outbox
@@ -21,13 +23,17 @@ def outbox():
     return Outbox(partitions, sweeping, 0)
 
 
+def table_of(values):
+    return Table(values, lambda rows: bulk_of(*values(rows)), lambda: 9, lambda ids: np.full(len(ids), -1))
+
+
 def marks(**state):
     def values(rows):
         return [b"c%d" % row for row in rows.tolist()], [
             msgpack.packb({"revision": row}) for row in rows.tolist()
         ]
 
-    return Marks(Table(values, lambda: 9, lambda ids: np.full(len(ids), -1)), **state)
+    return Marks(table_of(values), **state)
 
 
 def rows(count, first=0):
@@ -48,8 +54,8 @@ async def test_what_is_new_in_any_partition_goes_before_every_backlog(outbox):
         outbox.partitions[number].changed.add(rows(BATCH, first=5000))
     first, second, *others = await emptied(outbox)
     assert {first.partition, second.partition} == {1, 2}
-    assert all(b"c5" in key for send in (first, second) for key in send.keys)
-    assert sum(len(send.keys) for send in others) == 6 * BATCH
+    assert all(b"c5" in key for send in (first, second) for key in keys_of(send))
+    assert sum(send.count for send in others) == 6 * BATCH
     assert outbox.pending == 8 * BATCH
     outbox.done([first, second, *others])
     assert outbox.pending == 0
@@ -59,7 +65,7 @@ async def test_what_is_new_in_any_partition_goes_before_every_backlog(outbox):
 async def test_more_than_there_is_room_for_stays_a_mark(outbox):
     outbox.partitions[1] = marks()
     outbox.partitions[1].backlog.add(rows(40_000))
-    assert sum(len(send.keys) for send in await emptied(outbox)) == _BUFFERED
+    assert sum(send.count for send in await emptied(outbox)) == _BUFFERED
     assert outbox.pending == 40_000
     outbox.sends.clear()
     assert outbox.pending == 40_000 - _BUFFERED
@@ -74,7 +80,7 @@ async def test_of_many_partitions_none_waits_while_others_go_twice(outbox):
             partition.changed.add(rows(BATCH))
         outbox._collected_at = 0.0
         await outbox.collect()
-        assert 0 < sum(len(send.keys) for send in outbox.sends) < _BUFFERED + BATCH
+        assert 0 < sum(send.count for send in outbox.sends) < _BUFFERED + BATCH
         served += [send.partition for send in outbox.sends]
         outbox.sends.clear()
     assert [served.count(number) for number in range(64)] == [pytest.approx(len(served) / 64, abs=1)] * 64
@@ -102,7 +108,7 @@ async def test_paused_partition_only_gathers_marks_and_replaces_afterwards(outbo
     assert not outbox.sends
     outbox.begin_anew(1)
     [send] = await emptied(outbox)
-    assert (len(send.keys), send.replaces) == (9, True)
+    assert (send.count, send.replaces) == (9, True)
 
 
 async def test_partition_that_is_released_leaves_nothing(outbox):
@@ -124,10 +130,10 @@ async def test_calls_of_different_partitions_go_together_as_far_as_one_may_bring
     await emptied(outbox)
     while outbox.sends:
         first = outbox.first()
-        customers = sum(len(send.keys) for send in first)
+        customers = sum(send.count for send in first)
         assert len(first) == 1 or customers <= _TOGETHER
         following = list(outbox.sends)[len(first) : len(first) + 1]
-        assert all(customers + len(send.keys) > _TOGETHER for send in following)
+        assert all(customers + send.count > _TOGETHER for send in following)
         outbox.done(first)
 
 

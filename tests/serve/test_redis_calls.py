@@ -1,11 +1,13 @@
 """Calls on a real Valkey: one is made in the place that it was meant for, or not at all."""
 
 import asyncio
+from dataclasses import replace
 
 import msgpack
 import pytest
 from redis import RedisError
 
+from stream_rfm.serve.bulk import Bulk, bulk_of
 from stream_rfm.serve.marks import Send, Watermark
 from stream_rfm.serve.redis_calls import Held, RedisCalls, end_if_cancelled, held_by
 from stream_rfm.settings import RedisSettings
@@ -23,8 +25,13 @@ async def calls(valkey):
 
 def send(stamp, revision, *, replaces=False):
     """A call that writes a customer, or erases it where there is no revision."""
-    values = [msgpack.packb({"revision": revision})] if revision is not None else []
-    return Send(1, [KEY.encode()], values, [] if values else [b"c"], None, replaces, stamp)
+    erased = [b"c"] if revision is None else []
+    return Send(1, Bulk() if erased else valued(revision=revision), erased, None, replaces, stamp)
+
+
+def valued(customer=b"c", **said):
+    """A customer and what the value says."""
+    return bulk_of([customer], [msgpack.packb(said)])
 
 
 async def write(calls, send, expected):
@@ -78,7 +85,7 @@ async def test_what_another_partition_wrote_has_no_revision_here_and_is_not_dele
     assert await write(calls, send(b"a", None), b"")
     assert redis.get(KEY) == theirs
     ours = send(b"b", 3)
-    ours.values = [msgpack.packb({"revision": 3, "partition": 1})]
+    ours.customers = valued(revision=3, partition=1)
     assert await write(calls, ours, b"a")
     assert revision(redis) == 3
     assert await write(calls, send(b"c", 2), b"b")
@@ -105,20 +112,20 @@ async def test_what_is_of_another_type_is_overwritten(calls, redis):
 async def test_an_older_revision_stays_away_whatever_stands_before_it(calls, redis):
     """The end of a value is read without the rest where it ends as ours do."""
 
-    def valued(stamp, **said):
+    def saying(stamp, **said):
         made = send(stamp, 1)
-        made.values = [msgpack.packb({"segment": "revision", **said})]
+        made.customers = valued(segment="revision", **said)
         return made
 
     steps = [0, 1, 127, 128, 255, 256, 65535, 65536, 2**32 - 1]
     stamps = [b"%d" % number for number in range(len(steps) + 1)]
     redis.set("rfm:partition:1", stamps[0])
     for before, stamp, number in zip(stamps, stamps[1:], steps, strict=False):
-        assert await write(calls, valued(stamp, revision=number, partition=1), before)
+        assert await write(calls, saying(stamp, revision=number, partition=1), before)
         assert revision(redis) == number
-        assert await write(calls, valued(before, revision=number - 1, partition=1), stamp)
+        assert await write(calls, saying(before, revision=number - 1, partition=1), stamp)
         assert revision(redis) == number
-        assert await write(calls, valued(stamp, partition=1, revision=number - 1), before)
+        assert await write(calls, saying(stamp, partition=1, revision=number - 1), before)
         assert revision(redis) == number
 
 
@@ -133,8 +140,8 @@ async def test_calls_of_several_partitions_go_together_and_each_is_refused_for_i
     async def together(*stamps):
         sends = [send(stamp, None) for stamp in stamps]
         for number, each in enumerate(sends):
-            each.partition, each.keys = number, [b"rfm:customer:gone", b"rfm:customer:c%d" % number]
-            each.values = [msgpack.packb({"revision": 1})]
+            each.partition, each.erased = number, [b"gone"]
+            each.customers = valued(b"c%d" % number, revision=1)
         return await calls.write([(each, b"") for each in sends])
 
     redis.set("rfm:partition:1", b"other")
@@ -147,18 +154,20 @@ async def test_calls_of_several_partitions_go_together_and_each_is_refused_for_i
 
 
 async def test_a_call_that_fails_is_an_error_and_those_beside_it_may_be_made_again(calls, redis):
-    def three(wrong):
+    def three(*, wrong):
         sends = [send(b"a", 1) for _ in range(3)]
         for number, each in enumerate(sends):
-            each.partition, each.keys = number, [b"rfm:customer:c%d" % number]
-        # More keys than values.
-        sends[1].keys += [b"x"] * wrong
+            each.partition, each.customers = number, valued(b"c%d" % number, revision=1)
+        if wrong:
+            # Not as many keys as it says: one value is taken for how many were erased.
+            both = sends[1].customers
+            sends[1].customers = replace(both, count=2, values=3 * both.values)
         return [(each, b"") for each in sends]
 
     with pytest.raises(RedisError):
-        await calls.write(three(1))
+        await calls.write(three(wrong=True))
     assert sorted(redis.keys("rfm:customer:*")) == [b"rfm:customer:c0", b"rfm:customer:c2"]
-    assert await calls.write(three(0)) == [True, True, True]
+    assert await calls.write(three(wrong=False)) == [True, True, True]
 
 
 @pytest.mark.usefixtures("redis")

@@ -2,6 +2,7 @@ import msgpack
 import numpy as np
 import pytest
 
+from stream_rfm.serve.bulk import bulk_of
 from stream_rfm.serve.marks import Marks, Table
 from stream_rfm.serve.sampling import sample_of
 
@@ -15,7 +16,8 @@ def read(rows):
 
 
 def marks_of(count):
-    return Marks(Table(read, lambda: count, lambda _: np.empty(0, np.int64)))
+    table = Table(read, lambda rows: bulk_of(*read(rows)), lambda: count, lambda _: np.empty(0, np.int64))
+    return Marks(table)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from cached_shop import EVERYBODY, Shop, held, stamped
 
 from stream_rfm.serve import sweeping as sweeps
+from stream_rfm.serve.bulk import Bulk
 from stream_rfm.serve.marks import Marks, Table
 from stream_rfm.serve.metrics import Metrics
 from stream_rfm.serve.redis_calls import RedisCalls
@@ -186,7 +187,7 @@ def sweeping(calls, partitions, redis):
 
 def marks():
     """A partition with nobody in it, whose stamp is there."""
-    table = Table(lambda _: iter(()), lambda: 0, lambda ids: np.full(len(ids), -1))
+    table = Table(lambda _: ([], []), lambda _: Bulk(), lambda: 0, lambda ids: np.full(len(ids), -1))
     return Marks(table, unswept=True, stamped=True)
 
 

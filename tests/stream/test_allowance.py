@@ -74,9 +74,7 @@ def test_a_small_transaction_says_nothing_of_what_a_transition_takes():
     assert slices(allowance, 0, 100) == before
 
 
-@pytest.mark.parametrize(
-    ("lasted", "part"), [(0.0, 0.1), (10.0, 0.4), (20.0, 0.7), (30.0, 1.0), (99.0, 1.0)]
-)
+@pytest.mark.parametrize(("lasted", "part"), [(0.0, 0.1), (10.0, 0.4), (20.0, 0.7), (30.0, 1.0), (99.0, 1.0)])
 def test_the_longer_a_rescoring_has_lasted_the_more_is_carried(lasted, part):
     allowance = learned(20e-6)
     assert slices(allowance, 0, 1, lasted=lasted) == pytest.approx(3_000 * part, abs=2)

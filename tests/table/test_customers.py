@@ -108,3 +108,21 @@ def test_memory_is_told_and_grows_with_customers():
     before = customers.nbytes
     added(customers, [b"customer %d" % number for number in range(10_000)])
     assert 10_000 * 80 < customers.nbytes - before < 10_000 * 250
+
+
+def test_how_many_there_are_is_known_without_looking_at_each():
+    customers = Customers()
+
+    def is_right():
+        return customers.living == customers.is_somebody().sum()
+
+    customers.add(digests_of([b"a", b"b", b"c"]), [b"a", b"b", b"c"])
+    assert (customers.living, is_right()) == (3, True)
+    customers.erase(1)
+    customers.erase(1)
+    assert (customers.living, is_right()) == (2, True)
+    # Who comes back, who moves to another row, and a row that is nobody's.
+    customers.restore(digests_of([b"b", b"a"]), [b"b", b"a"], np.array([5, 6]), 8)
+    assert (customers.living, is_right()) == (3, True)
+    again = Customers.loaded(*customers.copied())
+    assert (again.living, again.is_somebody().sum()) == (3, 3)
