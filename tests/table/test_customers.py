@@ -116,13 +116,13 @@ def test_how_many_there_are_is_known_without_looking_at_each():
     def is_right():
         return customers.living == customers.is_somebody().sum()
 
-    customers.add(digests_of([b"a", b"b", b"c"]), [b"a", b"b", b"c"])
+    customers.add(digests([b"a", b"b", b"c"]), [b"a", b"b", b"c"])
     assert (customers.living, is_right()) == (3, True)
     customers.erase(1)
     customers.erase(1)
     assert (customers.living, is_right()) == (2, True)
     # Who comes back, who moves to another row, and a row that is nobody's.
-    customers.restore(digests_of([b"b", b"a"]), [b"b", b"a"], np.array([5, 6]), 8)
+    customers.restore(digests([b"b", b"a"]), [b"b", b"a"], np.array([5, 6]), 8)
     assert (customers.living, is_right()) == (3, True)
     again = Customers.loaded(*customers.copied())
     assert (again.living, again.is_somebody().sum()) == (3, 3)
