@@ -17,7 +17,7 @@ from stream_rfm.stream.lane import ROWS, Lane
 
 
 class Turns:
-    """Knows where a rescoring was interrupted, and what transitions take."""
+    """Knows where a rescoring was interrupted, and what publishing a customer takes."""
 
     def __init__(self, now: Callable[[], int]) -> None:
         """Begin with no lane in particular.
@@ -47,7 +47,7 @@ class Turns:
             await self._breath.if_held()
             worked(lane)
         some = self._in_turn(lanes)
-        self.allowance.begin(sum(lane.outcome.transitions for lane in lanes), self._lasted(bool(some)))
+        self.allowance.begin(sum(lane.outcome.published for lane in lanes), self._lasted(bool(some)))
         for lane in some:
             await self._score(lane)
 
@@ -64,10 +64,10 @@ class Turns:
     async def _score(self, lane: Lane) -> None:
         """Score and report customers of a lane, as far as the transaction may carry it."""
         while lane.has_rows and (self.allowance.left if lane.takes_turns else not lane.outcome.is_full):
-            began, before = time.monotonic(), lane.outcome.transitions
+            began, before = time.monotonic(), lane.outcome.published
             rows = self.allowance.rows if lane.takes_turns else ROWS
             lane.score(self._now(), rows)
-            self.allowance.spend(time.monotonic() - began, lane.outcome.transitions - before, rows)
+            self.allowance.spend(time.monotonic() - began, lane.outcome.published - before, rows)
             self._interrupted = lane.number
             await self._breath.if_held()
 

@@ -239,9 +239,9 @@ class Writer(Service):
             return
         ended = time.monotonic()
         self._accounts.committed(outcomes, ended - started, now())
-        transitions = sum(outcome.transitions for _, outcome in outcomes)
+        published = sum(outcome.published for _, outcome in outcomes)
         self._pace.committed(ended - started, len(outcomes))
-        self._turns.allowance.learn(ended - making, transitions)
+        self._turns.allowance.learn(ended - making, published)
         for version in made:
             self.take_version(version)
         self._note(outcomes, ends, settled_at)
