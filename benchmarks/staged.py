@@ -104,6 +104,7 @@ class Stage:
             waited = (harness.waited_seconds(self.worker.pid) - waited) / (time.time() - begun)
             cores = {name: seconds / (time.time() - begun) for name, seconds in took.items()}
             self.wait_until(harness.EVENTS_SEEN, before + plan.count, _DRAIN_SECONDS)
+            behind = time.time() - (start + plan.count / plan.rate)
             cpu, took_seconds = harness.cpu_seconds(self.worker.pid) - used["worker"], time.time() - begun
             time.sleep(1)
             found = {name: probe.found() for name, probe in probes.items() if probe.path}
@@ -117,6 +118,7 @@ class Stage:
             "feeder_late_p99_ms": late,
             "counts": {name: count - counts[name] for name, count in self._counts().items()},
             "seconds": took_seconds,
+            "behind_seconds": behind,
             "cpu_seconds": cpu,
             "start": start,
         }

@@ -19,10 +19,11 @@ _SCORING_SECONDS = 0.04
 # What making and committing what is said of a rescoring's customers may take, seconds.
 _MAKING_SECONDS = 0.06
 # Customers whatever that takes, as a rescoring must end; and however little, as memory does.
-_LEAST, _MOST = 500, 8_000
+_LEAST, _MOST = 250, 8_000
 # Until it is seen what one takes, seconds.
 _FIRST_GUESS = 50e-6
 # What part of it all is carried at first, and for how long a rescoring has lasted when it is all, seconds.
+# After that it is ever more customers, as it has to end however many there are.
 _FIRST_PART, _GROWS_FOR = 0.1, 30.0
 # Fewer rows take hardly less than so many.
 _FEWEST_ROWS = 100
@@ -46,7 +47,7 @@ class Allowance:
     @property
     def left(self) -> bool:
         """Whether more may be done."""
-        return self._seconds < _SCORING_SECONDS * self._part and self._customers < self._most
+        return self._seconds < _SCORING_SECONDS * min(1.0, self._part) and self._customers < self._most
 
     @property
     def rows(self) -> int:
@@ -57,7 +58,7 @@ class Allowance:
     @property
     def _most(self) -> float:
         most = max(_LEAST, min(_MOST, _MAKING_SECONDS / self._each) - self._others)
-        return most * self._part
+        return min(_MOST, most * self._part)
 
     def begin(self, others: int, lasted: float = 0.0) -> None:
         """Begin a transaction.
@@ -67,7 +68,7 @@ class Allowance:
             lasted: for how many seconds there was something to be scored.
         """
         self._seconds, self._customers, self._others, self._share = 0.0, 0, others, 1.0
-        self._part = min(1.0, _FIRST_PART + (1 - _FIRST_PART) * lasted / _GROWS_FOR)
+        self._part = _FIRST_PART + (1 - _FIRST_PART) * lasted / _GROWS_FOR
 
     def spend(self, seconds: float, customers: int, rows: int) -> None:
         """Note what a slice has taken.
