@@ -45,21 +45,31 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     runs: list[dict[str, Any]] = []
     settings = dict(setting.split("=", 1) for setting in options.settings)
-    with (
-        harness.bench() as bench,
-        staged.stage(bench, "latency-", options.partitions, options.customers, **settings) as stage,
-    ):
+    sizes = options.partitions, options.customers
+    with harness.bench() as bench:
         for run in range(1, options.runs + 1):
-            full = options.rate or _of_full_topic(stage, options.orders)
-            greatest = options.rate or _sustained(stage, full, options.seconds)
+            full = greatest = float(options.rate)
+            if not options.rate:
+                with staged.stage(bench, f"greatest{run}-", *sizes, **settings) as stage:
+                    full = _of_full_topic(stage, options.orders)
+                    greatest = _sustained(stage, full, options.seconds)
             harness.progress(f"run {run}: at most {greatest:,.0f} orders/s, of a full topic {full:,.0f}")
-            loads = {}
-            for load in options.loads:
-                plan = stage.plan(greatest * load / 100, options.seconds)
-                loads[f"{load:g}"] = found = staged.json_of(stage.load(plan, lookups=True))
-                harness.progress(f"run {run}: {plan.rate:,.0f} orders/s: {_said(found)}")
+            # Of customers who were not there before: those that the greatest load has brought are too many.
+            with staged.stage(bench, f"latency{run}-", *sizes, **settings) as stage:
+                loads = _loads(stage, options, greatest, run)
             runs.append({"greatest": greatest, "full": full, "loads": loads})
     return {"runs": runs}
+
+
+def _loads(
+    stage: staged.Stage, options: argparse.Namespace, greatest: float, run: int
+) -> dict[str, dict[str, Any]]:
+    loads = {}
+    for load in options.loads:
+        plan = stage.plan(greatest * load / 100, options.seconds)
+        loads[f"{load:g}"] = found = staged.json_of(stage.load(plan, lookups=True))
+        harness.progress(f"run {run}: {plan.rate:,.0f} orders/s: {_said(found)}")
+    return loads
 
 
 def show(options: argparse.Namespace, results: dict[str, Any]) -> Sequence[tables.Table]:
