@@ -15,9 +15,9 @@ from numba import njit
 from stream_rfm.model import instant
 from stream_rfm.serve.bulk import CUSTOMER_KEY
 from stream_rfm.stream.record_batches import AT, COUNT
-from stream_rfm.stream.record_frames import INT, INTO, PEOPLE, WORDS, found, word
+from stream_rfm.stream.record_frames import INT, INTO, PEOPLE, WORDS, found, standing, word
 from stream_rfm.stream.record_text import byte, constant, decimal, stretch
-from stream_rfm.stream.word_pool import KIND_SHIFT, PACKED
+from stream_rfm.stream.word_pool import PACKED
 from stream_rfm.table.compiled import BYTES, INLINE, OPTIONS
 from stream_rfm.table.customers import NO_SEGMENT
 
@@ -104,11 +104,10 @@ def bulk(keys: Any, values: Any, people: Any, words: Any, tail: Any) -> Any:
     (key_out, key_state), (out, state), (table, ids, rows) = keys, values, people
     key_at, at, count = INT(0), INT(0), INT(0)
     for row in rows:
-        size, segment = INT(table[row].id_length), INT(table[row].segment)
-        if size == 0 or segment == NO_SEGMENT:
+        size = INT(table[row].id_length)
+        if size == 0 or table[row].segment == NO_SEGMENT:
             continue
-        key = (segment << 24) | (INT(table[row].r) << 16) | (INT(table[row].f) << 8) | INT(table[row].m)
-        key |= PACKED << KIND_SHIFT
+        key = standing(table[row], PACKED)
         slot = found(words, key)
         if slot < 0:
             return INT(key)

@@ -27,11 +27,12 @@ from stream_rfm.stream.record_frames import (
     framed,
     number,
     record,
+    standing,
     stopped,
     word,
 )
 from stream_rfm.stream.record_text import byte, constant, decimal, raw, stretch
-from stream_rfm.stream.word_pool import KIND_SHIFT, SEGMENT
+from stream_rfm.stream.word_pool import SEGMENT
 from stream_rfm.table.compiled import BYTES, INLINE, OPTIONS
 from stream_rfm.table.customers import NO_SEGMENT
 
@@ -121,11 +122,10 @@ def segments(into: Any, people: Any, words: Any, headers: Any, partition: Any, f
     at, count = state[AT], state[COUNT]
     for i in range(first, end):
         row = rows[i]
-        size, segment = INT(table[row].id_length), INT(table[row].segment)
-        if size == 0 or segment == NO_SEGMENT:
+        size = INT(table[row].id_length)
+        if size == 0 or table[row].segment == NO_SEGMENT:
             continue
-        key = (segment << 24) | (INT(table[row].r) << 16) | (INT(table[row].f) << 8) | INT(table[row].m)
-        key |= SEGMENT << KIND_SHIFT
+        key = standing(table[row], SEGMENT)
         slot = found(words, key)
         if slot < 0:
             stopped(state, at, count, NO_WORD, key)

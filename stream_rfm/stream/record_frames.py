@@ -15,7 +15,7 @@ from numba import from_dtype, njit
 
 from stream_rfm.stream.record_batches import AT, COUNT, MISSING, WHY
 from stream_rfm.stream.record_text import byte, stretch
-from stream_rfm.stream.word_pool import SPREAD
+from stream_rfm.stream.word_pool import KIND_SHIFT, SPREAD
 from stream_rfm.table.compiled import BYTES, INLINE, INTS
 from stream_rfm.table.customers import ROW
 
@@ -83,6 +83,13 @@ def closed(out: Any, begin: Any, at: Any) -> Any:
         for i in range(size - 1, -1, -1):
             out[_U64(begin + width + i)] = out[_U64(begin + _GUESS + i)]
     return number(out, begin, size) + size
+
+
+@njit(**INLINE)
+def standing(one: Any, kind: Any) -> Any:
+    """What a word of a kind goes by for a customer; see :func:`stream_rfm.stream.words.standing_key`."""
+    scores = (INT(one.r) << 16) | (INT(one.f) << 8) | INT(one.m)
+    return (INT(kind) << KIND_SHIFT) | (INT(one.segment) << 24) | scores
 
 
 @njit(**INLINE)
