@@ -51,8 +51,9 @@ HEADER = np.dtype(
 )
 _PLAIN = [name for name in HEADER.names or () if name not in {"row", "through"}]
 
-# Small blocks are put together, so that reading a partition takes few records however slow its traffic.
-_SMALL, _RUN = 2048, 64
+# Small blocks are put together, so that reading a partition takes few records however slow its traffic. They
+# are written twice for it, and what is counted meanwhile waits: so only what is small, and few at a time.
+_SMALL, _RUN = 512, 16
 _LEAST_FORGOTTEN = 4096
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -144,19 +145,21 @@ class Journal:
         """Everything that changed since the last time, as records; see :meth:`told`."""
         return self.told(erased, as_of).records(self._store.customers)
 
-    def told(self, erased: list[bytes], as_of: int) -> Told:
+    def told(self, erased: list[bytes], as_of: int, more: int = 0) -> Told:
         """Everything that changed since the last time, in the order to be written.
 
         Args:
             erased: ids of the customers that are gone.
             as_of: the instant of the version that customers are scored with.
+            more: how many small blocks more than others to wait for: partitions that are all part of every
+                transaction would else all put theirs together in the same one.
         """
         self._refunds.update(self._store.take_refunds())
         # A customer may have come back in the same step: gone first, then there again.
         records: list[Record] = [(CUSTOMER + customer, None) for customer in erased]
         records += self._forget(as_of)
         records += self._new_block()
-        records += self._merged()
+        records += self._merged(more)
         return Told(records, self._store.take_touched(), self._store.entries.next)
 
     def _new_block(self) -> list[Record]:
@@ -170,9 +173,9 @@ class Journal:
         self._small = self._small + 1 if block.count < _SMALL else 0
         return [record]
 
-    def _merged(self) -> list[Record]:
+    def _merged(self, more: int) -> list[Record]:
         """Put the last blocks together once there are many small ones in a row."""
-        if self._small < _RUN:
+        if self._small < _RUN + more % _RUN:
             return []
         parts = self._blocks[-self._small :]
         block, record = self._made(parts[0].first, sum(part.count for part in parts))

@@ -198,7 +198,7 @@ class Partition:
         # version by ours, rules that follow may not know of them.
         version = self.version or UNSCORED
         forgets = self._held is None and version.number > self._era.since
-        told = self._journal.told(erased, version.as_of if forgets else 0)
+        told = self._journal.told(erased, version.as_of if forgets else 0, more=self.number)
         self._marked = msgspec.msgpack.encode(self._marker())
         told.behind.append((MARKER, self._marked))
         return told

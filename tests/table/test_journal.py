@@ -61,6 +61,20 @@ def test_nothing_new_is_nothing_to_write():
     assert written.commit() == []
 
 
+def test_partitions_put_their_small_blocks_together_in_different_transactions():
+    partitions = [Written() for _ in range(3)]
+    merged = []
+    with small_blocks():
+        for transaction in range(12):
+            for number, written in enumerate(partitions):
+                written.scorer.count([order("c0", f"o{transaction}", transaction / 1_000)])
+                records = written.journal.told([], written.scorer.version.as_of, more=number).before
+                if keys(records).count(BLOCK) > 1:
+                    merged.append((transaction, number))
+    assert {number for _, number in merged} == {0, 1, 2}
+    assert [transaction for transaction, number in merged][:3] == [2, 3, 4]
+
+
 @pytest.mark.parametrize(("batch", "bytes_an_order"), [(4, 250), (10, 130), (100, 80), (1000, 35)])
 def test_an_order_of_a_hot_customer_costs_the_same_few_bytes_however_many_there_were(batch, bytes_an_order):
     written, costs = Written(Rules(GRID, window=None)), []
