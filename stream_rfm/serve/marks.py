@@ -16,8 +16,11 @@ from stream_rfm.serve.row_set import RowSet
 #: Of what is in Redis. What another one has written is no base to go on from: all is written again.
 SCHEMA = 1
 
-#: One call writes so many customers at most; Redis is single-threaded, and so many take it a millisecond.
-BATCH = 250
+#: One call writes so many customers at most. Redis is single-threaded, and who looks customers up waits: the
+#: more take it a millisecond, the fewer half of that. Where many wait, that all are written soon counts more.
+BATCH, SMALL_BATCH = 250, 100
+# So many customers of a partition are many.
+_MANY = 2_000
 
 #: Gives customers' ids and, as MessagePack, what their segment is, for those rows of a partition that are
 #: somebody's.
@@ -181,11 +184,12 @@ class Marks:
             partition: the partition's number.
         """
         self.untouched = False
-        erased = list(islice(self.erased, BATCH))
+        most = BATCH if self.pending > _MANY else SMALL_BATCH
+        erased = list(islice(self.erased, most))
         for customer in erased:
             del self.erased[customer]
         parts: list[Ints] = []
-        left = BATCH - len(erased)
+        left = most - len(erased)
         replaces = self.replaces or bool(self.suspect)
         for marked in (self.suspect, self.changed, self.backlog):
             rows = marked.take(left)

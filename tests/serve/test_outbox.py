@@ -4,7 +4,7 @@ import pytest
 from sent import keys_of
 
 from stream_rfm.serve.bulk import bulk_of
-from stream_rfm.serve.marks import BATCH, Marks, Table, Watermark
+from stream_rfm.serve.marks import BATCH, SMALL_BATCH, Marks, Table, Watermark
 from stream_rfm.serve.metrics import Metrics
 from stream_rfm.serve.outbox import _BUFFERED, _TOGETHER, Outbox
 from stream_rfm.serve.redis_calls import RedisCalls
@@ -50,13 +50,13 @@ async def emptied(outbox):
 async def test_what_is_new_in_any_partition_goes_before_every_backlog(outbox):
     for number in (1, 2):
         outbox.partitions[number] = marks()
-        outbox.partitions[number].backlog.add(rows(3 * BATCH))
-        outbox.partitions[number].changed.add(rows(BATCH, first=5000))
+        outbox.partitions[number].backlog.add(rows(3 * SMALL_BATCH))
+        outbox.partitions[number].changed.add(rows(SMALL_BATCH, first=5000))
     first, second, *others = await emptied(outbox)
     assert {first.partition, second.partition} == {1, 2}
     assert all(b"c5" in key for send in (first, second) for key in keys_of(send))
-    assert sum(send.count for send in others) == 6 * BATCH
-    assert outbox.pending == 8 * BATCH
+    assert sum(send.count for send in others) == 6 * SMALL_BATCH
+    assert outbox.pending == 8 * SMALL_BATCH
     outbox.done([first, second, *others])
     assert outbox.pending == 0
     assert outbox.arrived.is_set()
@@ -123,8 +123,21 @@ def numbers(sends):
     return [send.partition for send in sends]
 
 
+async def test_calls_are_small_but_where_many_wait(outbox):
+    for number, count in ((1, 500), (2, 5_000)):
+        outbox.partitions[number] = marks()
+        outbox.partitions[number].changed.add(rows(count))
+    counts = {1: [], 2: []}
+    for send in await emptied(outbox):
+        counts[send.partition].append(send.count)
+    assert counts[1] == [SMALL_BATCH] * 5
+    assert counts[2][0] == BATCH
+    assert counts[2][-1] <= SMALL_BATCH
+    assert sum(counts[2]) == 5_000
+
+
 async def test_calls_of_different_partitions_go_together_as_far_as_one_may_bring_so_many(outbox):
-    for number, count in ((1, 30), (2, 60), (3, 20), (4, BATCH)):
+    for number, count in ((1, 30), (2, 60), (3, 20), (4, SMALL_BATCH)):
         outbox.partitions[number] = marks()
         outbox.partitions[number].changed.add(rows(count))
     await emptied(outbox)
