@@ -17,7 +17,8 @@ from stream_rfm.serve.row_set import RowSet
 SCHEMA = 1
 
 #: One call writes so many customers at most. Redis is single-threaded, and who looks customers up waits: the
-#: more take it a millisecond, the fewer half of that. Where many wait, that all are written soon counts more.
+#: more take it a millisecond, the fewer, which are also those of calls that are made together, half of that.
+#: Where many wait, that all are written soon counts more.
 BATCH, SMALL_BATCH = 250, 100
 # So many customers of a partition are many.
 _MANY = 2_000

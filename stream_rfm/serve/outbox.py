@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from stream_rfm.serve.marks import Marks, Send
+from stream_rfm.serve.marks import SMALL_BATCH, Marks, Send
 from stream_rfm.serve.sampling import Sample, sample_of
 from stream_rfm.serve.sweeping import Sweeping
 
@@ -20,9 +20,6 @@ from stream_rfm.serve.sweeping import Sweeping
 SHARE = 0.1
 # Customers in calls that may wait to be made: some megabytes. And calls of one partition, on average.
 _BUFFERED, _CALLS = 24_000, 12
-# Customers in calls that are made together: Redis answers nobody else before all of them are done, which
-# takes it half a millisecond, and who looks customers up waits for that.
-_TOGETHER = 100
 # How long the event loop may be held to read values, in seconds of this thread's work.
 _LONGEST_HOLD = 0.005
 # The longest time that counts for the share, seconds: after a pause there is no more to be had.
@@ -67,7 +64,7 @@ class Outbox:
         )
 
     def first(self) -> list[Send]:
-        """The next calls that may be made together: of different partitions, and not more than one may bring.
+        """The next calls that may be made together: of different partitions, as many as a small one brings.
 
         A call that is made again comes with all that went with it, as these are the first ones until they are
         done.
@@ -78,7 +75,7 @@ class Outbox:
             if isinstance(send, Sample) or any(send.partition == each.partition for each in together):
                 break
             customers += send.count
-            if together and customers > _TOGETHER:
+            if together and customers > SMALL_BATCH:
                 break
             together.append(send)
         return together

@@ -6,7 +6,7 @@ from sent import keys_of
 from stream_rfm.serve.bulk import bulk_of
 from stream_rfm.serve.marks import BATCH, SMALL_BATCH, Marks, Table, Watermark
 from stream_rfm.serve.metrics import Metrics
-from stream_rfm.serve.outbox import _BUFFERED, _TOGETHER, Outbox
+from stream_rfm.serve.outbox import _BUFFERED, Outbox
 from stream_rfm.serve.redis_calls import RedisCalls
 from stream_rfm.serve.sampling import sample_of
 from stream_rfm.serve.sweeping import Sweeping
@@ -137,16 +137,16 @@ async def test_calls_are_small_but_where_many_wait(outbox):
 
 
 async def test_calls_of_different_partitions_go_together_as_far_as_one_may_bring_so_many(outbox):
-    for number, count in ((1, 30), (2, 60), (3, 20), (4, SMALL_BATCH)):
+    for number, count in ((1, 30), (2, 60), (3, 20), (4, 3_000)):
         outbox.partitions[number] = marks()
         outbox.partitions[number].changed.add(rows(count))
     await emptied(outbox)
     while outbox.sends:
         first = outbox.first()
         customers = sum(send.count for send in first)
-        assert len(first) == 1 or customers <= _TOGETHER
+        assert len(first) == 1 or customers <= SMALL_BATCH
         following = list(outbox.sends)[len(first) : len(first) + 1]
-        assert all(customers + send.count > _TOGETHER for send in following)
+        assert all(customers + send.count > SMALL_BATCH for send in following)
         outbox.done(first)
 
 
