@@ -6,6 +6,9 @@ and dropped once. An entry is never changed but for its flags, and those follow 
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 import numpy as np
 
 from stream_rfm.model.arrays import Bools, Column, Hashes, Ints
@@ -14,7 +17,7 @@ from stream_rfm.table.entry_columns import CANCELLED, INSIDE, NOBODY, SUPERSEDED
 from stream_rfm.table.hash_index import HashIndex, Parts, mixed
 from stream_rfm.table.packed import CHUNK
 
-__all__ = ["CANCELLED", "FOUND_ORDER", "INSIDE", "NOBODY", "SUPERSEDED", "TOLD", "Entries"]
+__all__ = ["CANCELLED", "FOUND_ORDER", "INSIDE", "NOBODY", "SUPERSEDED", "TOLD", "Entries", "use_compiled"]
 
 #: The amount of a cancel that has taken an order back; one that came before its order has none.
 FOUND_ORDER = 1
@@ -24,6 +27,21 @@ _NO_INSTANT = np.iinfo(np.int64).max
 _LOOKED_AT = (2, 16)
 # How many entries are looked through or made findable at a time.
 _SLICE = 1 << 16
+
+
+class _Fastest:
+    """What makes hashes out of columns, once it has been loaded."""
+
+    hashed: Any = None
+
+
+def use_compiled() -> None:
+    """Make hashes by what is compiled from now on, in all tables: it takes a second to load.
+
+    Raises:
+        ImportError: numba is not to be had.
+    """
+    _Fastest.hashed = import_module("stream_rfm.table.naming_compiled").hashed
 
 
 class Entries(EntryColumns):
@@ -97,6 +115,9 @@ class Entries(EntryColumns):
 
     def hashed(self, numbers: Ints) -> tuple[Hashes, Bools]:
         """The hashes that entries are found by, and whether each has to be found."""
+        if _Fastest.hashed is not None:
+            found: tuple[Hashes, Bools] = _Fastest.hashed(*self.named_by(), numbers)
+            return found
         there = numbers < self.next
         positions = np.where(there, numbers - self.first, 0)
         row, kind, flags = self.words_at(positions)
