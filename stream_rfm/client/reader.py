@@ -14,6 +14,8 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from stream_rfm.client.connections import Connections
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AT_ONCE = 1000
 
@@ -97,6 +99,7 @@ class SegmentReader:
             )
         except ValueError:  # its message may quote a part of the URL, and that part a password
             raise ValueError("It is no URL of a Redis: redis://host:port/0 is one.") from None
+        self._connections = Connections(self._redis.connection_pool)
 
     def get(self, customer_id: str) -> CustomerSegment | None:
         """What is known about a customer; ``None`` when that is nothing.
@@ -104,7 +107,9 @@ class SegmentReader:
         Raises:
             UnreadableError: the cache holds something else under this name.
         """
-        return self.get_many([customer_id])[customer_id]
+        # As many of one, so that what is no text under this name is no answer, and not an error of Redis'.
+        [value] = self._connections.ask("MGET", f"rfm:customer:{customer_id}")
+        return None if value is None else _customer_segment(customer_id, value)
 
     def get_many(self, customer_ids: Iterable[str]) -> dict[str, CustomerSegment | None]:
         """The same for many customers at once, by their ids.
@@ -116,7 +121,7 @@ class SegmentReader:
         answers: dict[str, CustomerSegment | None] = {}
         for start in range(0, len(wanted), _AT_ONCE):
             some = wanted[start : start + _AT_ONCE]
-            values = self._redis.mget([f"rfm:customer:{customer}" for customer in some])
+            values = self._connections.ask("MGET", *[f"rfm:customer:{customer}" for customer in some])
             for customer, value in zip(some, values, strict=True):
                 answers[customer] = None if value is None else _customer_segment(customer, value)
         return answers
@@ -127,7 +132,7 @@ class SegmentReader:
         Raises:
             UnreadableError: the cache holds something else under the partition's name.
         """
-        value = self._redis.get(f"rfm:partition:{answer.partition}")
+        value = self._connections.ask("GET", f"rfm:partition:{answer.partition}")
         return None if value is None else _freshness(value)
 
     def close(self) -> None:

@@ -1,0 +1,85 @@
+import multiprocessing
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from redis import Redis, ResponseError
+
+from stream_rfm.client.connections import Connections
+
+
+@pytest.fixture
+def connections(deployment):
+    with Redis.from_url(deployment.endpoints.redis_url, socket_timeout=5) as redis:
+        yield Connections(redis.connection_pool)
+
+
+def test_one_question_after_the_other_takes_one_connection(connections):
+    assert len({connections.ask("CLIENT", "ID") for _ in range(5)}) == 1
+
+
+def test_threads_that_ask_at_the_same_time_have_their_own_answers_by_connections_that_are_kept(connections):
+    together = Barrier(4)
+
+    def ask(thread: int) -> set[int]:
+        together.wait(30)
+        for number in range(500):
+            said = f"{thread} asks {number}"
+            assert connections.ask("ECHO", said) == said.encode()
+        return {connections.ask("CLIENT", "ID")}
+
+    with ThreadPoolExecutor(4) as threads:
+        first = set().union(*threads.map(ask, range(4)))
+        second = set().union(*threads.map(ask, range(4)))
+    assert len(first | second) <= 4
+
+
+def test_connection_that_the_server_has_closed_is_made_anew(connections):
+    before = connections.ask("CLIENT", "ID")
+    connections.ask("CLIENT", "KILL", "ID", str(before), "SKIPME", "no")
+    assert connections.ask("CLIENT", "ID") > before
+
+
+def test_what_is_refused_is_an_error_and_no_answer_to_the_next_question(connections):
+    with pytest.raises(ResponseError):
+        connections.ask("SET", "only a key")
+    assert connections.ask("ECHO", "well?") == b"well?"
+
+
+class _EnoughError(BaseException):
+    pass
+
+
+def test_answer_that_nobody_waited_for_is_no_answer_to_the_next_question(connections):
+    def enough(*_: object) -> None:
+        raise _EnoughError
+
+    before = signal.signal(signal.SIGALRM, enough)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(_EnoughError):
+            connections.ask("BLPOP", "nothing", "1")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert connections.ask("ECHO", "well?") == b"well?"
+
+
+def test_who_was_forked_asks_by_a_connection_of_its_own(connections):
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+
+    def ask() -> None:
+        theirs.send([connections.ask("CLIENT", "ID") for _ in range(3)])
+
+    before = connections.ask("CLIENT", "ID")
+    process = context.Process(target=ask)
+    process.start()
+    assert ours.poll(30)
+    child = set(ours.recv())
+    process.join(30)
+    assert len(child) == 1
+    assert child != {before}
+    # It has not closed its parent's when it ended.
+    assert connections.ask("CLIENT", "ID") == before
