@@ -5,13 +5,16 @@ from threading import Barrier
 
 import pytest
 from redis import Redis, ResponseError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from stream_rfm.client.connections import Connections
 
 
 @pytest.fixture
 def connections(deployment):
-    with Redis.from_url(deployment.endpoints.redis_url, socket_timeout=5) as redis:
+    url, again = deployment.endpoints.redis_url, Retry(NoBackoff(), 1)
+    with Redis.from_url(url, socket_timeout=5, retry=again) as redis:
         yield Connections(redis.connection_pool)
 
 
@@ -35,9 +38,10 @@ def test_threads_that_ask_at_the_same_time_have_their_own_answers_by_connections
     assert len(first | second) <= 4
 
 
-def test_connection_that_the_server_has_closed_is_made_anew(connections):
+def test_connection_that_the_server_has_closed_is_made_anew(connections, deployment):
     before = connections.ask("CLIENT", "ID")
-    connections.ask("CLIENT", "KILL", "ID", str(before), "SKIPME", "no")
+    with Redis.from_url(deployment.endpoints.redis_url) as redis:
+        redis.client_kill_filter(_id=before)
     assert connections.ask("CLIENT", "ID") > before
 
 
