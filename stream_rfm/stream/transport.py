@@ -8,7 +8,8 @@ same for thousands, of one partition or of all. Offsets travel in our transactio
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from aiokafka.consumer.fetcher import OffsetResetStrategy
@@ -64,12 +65,26 @@ class BatchConsumer(driver.Consumer):
     positions: Positions
     on_out_of_range: Callable[[], None]
 
+    def on_init(self) -> None:
+        """Begin with nothing held back."""
+        self._resumed = asyncio.Event()
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        """Fetch of partitions again that were held back."""
+        super().resume_partitions(tps)
+        self._resumed.set()
+
     def _new_consumer_thread(self) -> CommittedConsumerThread:
         use_fetched()
         return CommittedConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - Faust's name
         """Fetch, and give one message for each topic that something came from."""
+        if self.flow_active and not self._get_active_partitions():
+            # All of them are held back. Faust would sleep for a second, and the worker with it, once what
+            # waits is counted.
+            await self._until_resumed()
+            return
         try:
             records, _ = await self._wait_next_records(min(timeout, _FETCH_SECONDS))
         except OffsetOutOfRangeError:
@@ -84,6 +99,13 @@ class BatchConsumer(driver.Consumer):
             # Faust takes it for one of the first of them.
             first = TP(topic, runs[0][0])
             yield first, _message(first, runs, generation)
+
+    async def _until_resumed(self) -> None:
+        """Wait until a partition is fetched of again; not for ever, as others may be assigned."""
+        self._resumed.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FETCH_SECONDS):
+                await self._resumed.wait()
 
     async def perform_seek(self) -> None:
         """Go on from where the state ends, which is not what Faust would ask the group for.

@@ -80,6 +80,27 @@ async def test_consumer_is_ours_and_commits_nothing_by_itself(deployment):
     assert consumer._acked[PLACE] == []
 
 
+async def test_where_all_is_held_back_it_goes_on_as_soon_as_something_is_not(deployment, monkeypatch):
+    async def sleeps(*_: object) -> None:
+        raise AssertionError("it sleeps on, whatever is resumed")
+
+    consumer = create_app(deployment.settings).consumer
+    monkeypatch.setattr(consumer, "sleep", sleeps)
+    monkeypatch.setattr(transport, "_FETCH_SECONDS", 3600)
+    consumer._set_active_tps({PLACE})
+    consumer.pause_partitions({PLACE})
+
+    async def fetched() -> list:
+        return [each async for each in consumer.getmany(1)]
+
+    waiting = asyncio.create_task(fetched())
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    consumer.resume_partitions({PLACE})
+    assert await asyncio.wait_for(waiting, 30) == []
+    assert consumer._get_active_partitions() == {PLACE}
+
+
 async def test_consumer_ends_while_a_fetch_waits_to_be_tried_again(deployment):
     thread = create_app(deployment.settings).consumer._new_consumer_thread()
     thread._consumer = AIOKafkaConsumer(bootstrap_servers=deployment.servers)
