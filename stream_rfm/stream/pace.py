@@ -19,7 +19,7 @@ _MOST_SECONDS = 0.2
 # So many commits are the last ones.
 _LAST = 20
 # For each partition that a transaction touches: twice to three times what it takes the worker.
-_SECONDS_EACH = 0.0025
+_SECONDS_EACH = 0.003
 
 
 class Pace:

@@ -67,7 +67,7 @@ def test_what_is_not_committed_is_looked_after_at_least_so_often():
 
 
 @pytest.mark.parametrize(
-    ("partitions", "commit_ms", "interval"), [(8, 50, 0.05), (64, 50, 0.16), (64, 400, 0.4), (500, 50, 0.2)]
+    ("partitions", "commit_ms", "interval"), [(8, 50, 0.05), (64, 50, 0.192), (64, 400, 0.4), (500, 50, 0.2)]
 )
 def test_of_many_partitions_more_is_gathered(partitions, commit_ms, interval):
     pace = paced(0.005, commit_ms=commit_ms, partitions=partitions)
