@@ -16,7 +16,10 @@ from stream_rfm.table.report import Report
 from stream_rfm.table.store import Changes
 
 # What one transaction holds of one partition at most, but for what the last step adds.
-_MOST_EVENTS, _MOST_TRANSITIONS, _MOST_PUBLISHED = 8_000, 8_000, 50_000
+_MOST_TRANSITIONS, _MOST_PUBLISHED = 8_000, 50_000
+# So many events of all partitions together, and of each of many not fewer than the second: a transaction
+# costs much the same whatever is in it, and a worker of few partitions would pay that more often.
+_MOST_EVENTS, _EVENTS_EACH = 64_000, 8_000
 # A dead letter is the untouched record, however large it is.
 _MOST_DEAD_LETTERS, _MOST_DEAD_BYTES = 8_000, 8 << 20
 
@@ -66,11 +69,10 @@ class Outcome:
         """How many rows there are to be published, some of them twice."""
         return sum(map(len, self.changes.changed))
 
-    @property
-    def is_full(self) -> bool:
-        """Whether it is enough for one transaction."""
+    def is_full(self, partitions: int) -> bool:
+        """Whether it is enough for one transaction of a worker that has so many partitions."""
         return (
-            self.events >= _MOST_EVENTS
+            self.events >= max(_EVENTS_EACH, _MOST_EVENTS // partitions)
             or len(self.dead_letters) >= _MOST_DEAD_LETTERS
             or self.dead_bytes >= _MOST_DEAD_BYTES
             or self.transitions >= _MOST_TRANSITIONS

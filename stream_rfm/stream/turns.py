@@ -40,7 +40,7 @@ class Turns:
         """
         self._breath = Breath()
         for lane in lanes:
-            while lane.is_next and not lane.outcome.is_full:
+            while lane.is_next and not lane.outcome.is_full(len(lanes)):
                 lane.step(self._now())
                 await self._breath.if_held()
             lane.look_around(self._now())
@@ -49,7 +49,7 @@ class Turns:
         some = self._in_turn(lanes)
         self.allowance.begin(sum(lane.outcome.published for lane in lanes), self._lasted(bool(some)))
         for lane in some:
-            await self._score(lane)
+            await self._score(lane, len(lanes))
 
     def _lasted(self, scoring: bool) -> float:  # noqa: FBT001 - what there is
         """For how many seconds there has been something to be scored."""
@@ -61,9 +61,9 @@ class Turns:
             self._scoring_since = now
         return now - self._scoring_since
 
-    async def _score(self, lane: Lane) -> None:
-        """Score and report customers of a lane, as far as the transaction may carry it."""
-        while lane.has_rows and (self.allowance.left if lane.takes_turns else not lane.outcome.is_full):
+    async def _score(self, lane: Lane, of: int) -> None:
+        """Score and report customers of one lane of some, as far as the transaction may carry it."""
+        while lane.has_rows and (self.allowance.left if lane.takes_turns else not lane.outcome.is_full(of)):
             began, before = time.monotonic(), lane.outcome.published
             rows = self.allowance.rows if lane.takes_turns else ROWS
             lane.score(self._now(), rows)
