@@ -29,8 +29,12 @@ EVENTS_SEEN = "stream_rfm_order_events_total"
 TRANSITIONS, CACHE_WRITES = "stream_rfm_transitions_total", "stream_rfm_cache_writes_total"
 CACHE_PENDING = "stream_rfm_cache_pending"
 _Found = TypeVar("_Found")
+# Of each worker that was started.
+_LOGS: dict[int, Path] = {}
 # Between two benchmarks the load of the one before is not over yet: more than its own is somebody else's.
 _QUIET = 3.0
+# How much of the end of a worker's log is shown where it was waited for in vain.
+_LAST_WORDS = 2000
 _TICKS, _PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
 
 
@@ -112,6 +116,7 @@ def start_worker(environment: dict[str, str], log: Path, core: int | None = None
     """Start a worker whose log goes into a file."""
     with log.open("w") as out:
         process = subprocess.Popen(command("worker"), env=environment, stderr=out, stdout=out)
+    _LOGS[process.pid] = log
     if core is not None:
         pin(process.pid, core)
     return process
@@ -146,7 +151,10 @@ def wait_for(found: Callable[[], _Found | None], process: subprocess.Popen[Any],
         if (value := found()) is not None:
             return value
         time.sleep(POLL_SECONDS)
-    raise SystemExit(f"process {process.pid} has ended, or did not do what was waited for in {seconds:.0f} s")
+    log = _LOGS.get(process.pid)
+    last = f":\n{log.read_text()[-_LAST_WORDS:]}" if log else ""
+    how = "did not do what was waited for" if process.poll() is None else f"ended ({process.poll()})"
+    raise SystemExit(f"process {process.pid} {how} in {seconds:.0f} s{last}")
 
 
 def pin(pid: int, core: int) -> None:
