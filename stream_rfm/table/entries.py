@@ -13,16 +13,23 @@ import numpy as np
 
 from stream_rfm.model.arrays import Bools, Column, Hashes, Ints
 from stream_rfm.model.order import Kind
-from stream_rfm.table.entry_columns import CANCELLED, INSIDE, NOBODY, SUPERSEDED, TOLD, EntryColumns
+from stream_rfm.table.entry_columns import (
+    CANCELLED,
+    CHUNK,
+    INSIDE,
+    NO_INSTANT,
+    NOBODY,
+    SUPERSEDED,
+    TOLD,
+    EntryColumns,
+)
 from stream_rfm.table.hash_index import HashIndex, Parts, mixed
-from stream_rfm.table.packed import CHUNK
 
 __all__ = ["CANCELLED", "FOUND_ORDER", "INSIDE", "NOBODY", "SUPERSEDED", "TOLD", "Entries", "use_compiled"]
 
 #: The amount of a cancel that has taken an order back; one that came before its order has none.
 FOUND_ORDER = 1
 
-_NO_INSTANT = np.iinfo(np.int64).max
 # How many of the newest chunks are looked through before all entries are.
 _LOOKED_AT = (2, 16)
 # How many entries are looked through or made findable at a time.
@@ -195,7 +202,7 @@ class Entries(EntryColumns):
             if not self.refunds_of[order]:
                 del self.refunds_of[order]
         here = self._start // CHUNK
-        self._oldest.values[before:here], self._newest.values[before:here] = _NO_INSTANT, 0
+        self._oldest.values[before:here], self._newest.values[before:here] = NO_INSTANT, 0
         self._find_oldest(np.array([here]))
 
     def reindex(self) -> None:
@@ -217,7 +224,7 @@ class Entries(EntryColumns):
             low = max(0, chunk * CHUNK - self._start)
             part = slice(low, max(low, min((chunk + 1) * CHUNK - self._start, self.count)))
             inside = self.at[part][(self.flags[part] & INSIDE) != 0]
-            self._oldest.values[chunk] = inside.min() if len(inside) else _NO_INSTANT
+            self._oldest.values[chunk] = inside.min() if len(inside) else NO_INSTANT
 
     def _forget_dropped(self, count: int) -> None:
         """Take so many of those that are dropped out of the index and out of memory."""

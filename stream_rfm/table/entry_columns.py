@@ -1,6 +1,6 @@
 """The columns of entries, in memory that grows at its end and is given back at its front.
 
-An entry takes twenty bytes: the hash of its id, one word that says whose it is and of which kind, and its
+An entry takes eighteen bytes: the hash of its id, one word that says whose it is and of which kind, and its
 time and amount, packed (``docs/decisions/0015-memory.md``).
 """
 
@@ -15,8 +15,11 @@ from stream_rfm.model import instant
 from stream_rfm.model.arrays import Bools, Column, Hashes, Ints
 from stream_rfm.table.bits import Bits
 from stream_rfm.table.growing import Growing
-from stream_rfm.table.packed import CHUNK, Packed, Stretch
+from stream_rfm.table.packed import Packed, Stretch
 
+#: Of how many entries the oldest and the newest instant is known, and are given back together; whole spans of
+#: what is packed.
+CHUNK = 4096
 #: The row of an entry whose customer is erased.
 NOBODY = 0xFFFF_FFFF
 #: How many rows an entry can tell apart.
@@ -33,7 +36,8 @@ _TIMES, _AMOUNTS = (instant.SECOND, instant.SECOND // 1000, 1), (10_000, 1)
 FLAGS_SHIFT, ROW_SHIFT = 2, 5
 _KIND, _FLAGS, _ROW = (0, 2, np.uint8), (FLAGS_SHIFT, 3, np.uint8), (ROW_SHIFT, 27, np.uint32)
 KIND_BITS = 3
-_NO_INSTANT = np.iinfo(np.int64).max
+#: The oldest instant of a chunk in which nothing is inside.
+NO_INSTANT = np.iinfo(np.int64).max
 
 
 class EntryColumns:
@@ -90,14 +94,14 @@ class EntryColumns:
         self._at.append(at)
         self._amount.append(amount)
         chunks = slice(-(-low // CHUNK), end // CHUNK + 1)
-        self._oldest.values[chunks], self._newest.values[chunks] = _NO_INSTANT, 0
+        self._oldest.values[chunks], self._newest.values[chunks] = NO_INSTANT, 0
         chunk, inside = np.arange(low, end) // CHUNK, (flags & INSIDE) != 0
         np.minimum.at(self._oldest.values, chunk[inside], at[inside])
         np.maximum.at(self._newest.values, chunk, at)
         return positions
 
     def put(self, append: Callable[..., bool], events: Any, where: Ints, rows: Ints, inside: Bools) -> bool:
-        """Do the same by what is compiled, where all goes into the last entry's chunk, as it mostly does.
+        """Do the same by what is compiled, where all can be kept as they mostly are.
 
         Args:
             append: :func:`stream_rfm.table.appending_compiled.append`.
@@ -113,12 +117,11 @@ class EntryColumns:
         self._make_room(more)
         self._at.reserve(more)
         self._amount.reserve(more)
-        low = self._start + self.count
-        if not 0 < low % CHUNK < CHUNK - more:
-            return False
         columns = (self._keys.values, self._words.values, self._at.parts(), self._amount.parts())
         chunks = (self._oldest.values, self._newest.values)
-        done = append((*columns, *chunks), low, events, where, rows, inside)
+        scratch = np.empty((2, more), np.int64)
+        low = self._start + self.count
+        done: bool = append((*columns, *chunks), low, events, where, rows, inside, scratch)
         if done:
             self.count += more
             self._at.count += more
@@ -191,8 +194,8 @@ class EntryColumns:
         kept = self._at.count - chunks * CHUNK
         for column in (self._keys, self._words):
             column.shift(chunks * CHUNK, kept)
-        self._at.shift(chunks)
-        self._amount.shift(chunks)
+        self._at.shift(chunks * CHUNK)
+        self._amount.shift(chunks * CHUNK)
         for column in (self._oldest, self._newest):
             column.shift(chunks, kept // CHUNK + 1)
 

@@ -16,9 +16,9 @@ from stream_rfm.model.order import Kind
 from stream_rfm.table.appending_compiled import PACKED
 from stream_rfm.table.compiled import INLINE, OPTIONS
 from stream_rfm.table.customers import ROW
-from stream_rfm.table.entry_columns import CANCELLED, FLAGS_SHIFT, KIND_BITS, ROW_SHIFT, SUPERSEDED
+from stream_rfm.table.entry_columns import CANCELLED, CHUNK, FLAGS_SHIFT, KIND_BITS, ROW_SHIFT, SUPERSEDED
 from stream_rfm.table.finding_compiled import INDEX, candidate, first_of, mixed, touched
-from stream_rfm.table.packed import CHUNK
+from stream_rfm.table.packed import LOW_BITS, SPAN
 
 #: What :func:`look` counts: events that count, strangers, events seen before, refunds with an id of their own
 #: that count; and whether anything in the window is so old that it may leave. The last is of no use.
@@ -53,11 +53,12 @@ _OUT = types.Tuple(  # type: ignore[no-untyped-call]
 
 @njit(_INT(PACKED, _INT), **INLINE)
 def _value(packed: Any, at: Any) -> Any:
-    steps, base, unit, full, in_full = packed
-    chunk = at // CHUNK
-    if full[chunk]:
-        return in_full[(full[chunk] - 1) * CHUNK + at % CHUNK]
-    return steps[at] * unit[chunk] + base[chunk]
+    low, high, base, ways, in_full, _ = packed
+    span = at // SPAN
+    way = _INT(ways[span])
+    if way < 0:
+        return in_full[(-1 - way) * SPAN + at % SPAN]
+    return ((_INT(high[at]) << LOW_BITS) | _INT(low[at])) * way + base[span]
 
 
 @njit(_INT(_ENTRIES, _HASH, _HASH, _INT, _INT, _INT), **INLINE)

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_rfm.table.appending_compiled import append
-from stream_rfm.table.entry_columns import INSIDE, TOLD, EntryColumns
-from stream_rfm.table.packed import CHUNK
+from stream_rfm.table.entry_columns import CHUNK, INSIDE, TOLD, EntryColumns
+from stream_rfm.table.packed import SPAN
 
 near, far = st.integers(0, 2**31).map(lambda n: n * 10_000), st.integers(0, 2**62)
 event = st.tuples(
@@ -60,16 +60,14 @@ def test_it_does_so_for_places_here_and_there():
     assert (columns.kind[1:3].tolist(), columns.flags[1:3].tolist()) == ([1, 0], [0, INSIDE])
 
 
-def test_what_goes_into_a_new_chunk_is_not_its_to_do():
-    columns, others = EntryColumns(0, 0), EntryColumns(0, 0)
-    # The first of all, the last of a chunk, and the one that begins the next.
-    for at, size, done in (
-        *((0, 1, False), (1, CHUNK - 3, True), (CHUNK - 2, 1, True)),
-        *((CHUNK - 1, 1, False), (CHUNK, 1, False), (CHUNK + 1, 1, True)),
-    ):
-        assert put(columns, plain(size, at), compiled=True) == done
+def test_spans_and_chunks_are_begun_by_it_too():
+    columns, others, at = EntryColumns(0, 0), EntryColumns(0, 0), 0
+    for size in (1, SPAN - 1, 3, SPAN, 3 * SPAN, CHUNK, 1, 2 * CHUNK + 5):
+        assert put(columns, plain(size, at), compiled=True)
         put(others, plain(size, at), compiled=False)
+        at += size
     assert held(columns) == held(others)
+    assert columns.nbytes == others.nbytes < 18.2 * columns.count
 
 
 @pytest.mark.parametrize(
@@ -77,18 +75,30 @@ def test_what_goes_into_a_new_chunk_is_not_its_to_do():
     [
         (0, 1_500, 10_000, 1, 1),
         (0, 1_000_000, 10_001, 1, 1),
-        (0, 1_000_000, 10_000 * 2**32, 1, 1),
-        (1, 1_000_000, 10_000 * 2**31 - 10_000, 1, 1),
+        (0, 1_000_000, 10_000 * 2**24, 1, 1),
+        (1, 1_000_000, 10_000 * 2**23 - 10_000, 1, 1),
         (0, 2**62, 10_000, 1, 1),
     ],
 )
-def test_what_does_not_fit_its_chunk_is_not_its_to_do_until_the_chunk_is_in_full(odd):
+def test_what_does_not_fit_its_span_is_not_its_to_do_until_the_span_is_in_full(odd):
     columns, others = EntryColumns(0, 0), EntryColumns(0, 0)
-    for events, done in ((plain(2), False), ([*plain(2, 2), odd], False)):
+    for events, done in ((plain(2), True), ([*plain(2, 2), odd], False)):
         assert put(columns, events, compiled=True) == done
         put(others, events, compiled=False)
     put(columns, [(0, 2**62, 2**62 + 1, 1, 1)], compiled=False)
     put(others, [(0, 2**62, 2**62 + 1, 1, 1)], compiled=False)
     assert put(columns, [odd, *plain(2)], compiled=True)
     put(others, [odd, *plain(2)], compiled=False)
+    assert held(columns) == held(others)
+
+
+def test_a_span_that_is_begun_in_full_is_not_its_to_do():
+    columns, others = EntryColumns(0, 0), EntryColumns(0, 0)
+    put(columns, plain(SPAN - 1), compiled=True)
+    put(others, plain(SPAN - 1), compiled=False)
+    odd = [*plain(2, SPAN), (0, 2**62, 1, 1, 1)]
+    assert not put(columns, odd, compiled=True)
+    put(others, odd, compiled=False)
+    assert put(columns, plain(5, SPAN), compiled=True)
+    put(others, plain(5, SPAN), compiled=False)
     assert held(columns) == held(others)

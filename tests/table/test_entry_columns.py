@@ -34,7 +34,7 @@ class Held(EntryColumns):
 def test_columns_are_a_list_of_entries_that_loses_its_front(history, first):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(entry_columns, "CHUNK", 4)
-        patch.setattr(packed, "CHUNK", 4)
+        patch.setattr(packed, "SPAN", 4)
         columns, plain = Held(first, 0), []
         for step in history:
             if isinstance(step, list):
@@ -61,7 +61,7 @@ def test_columns_are_a_list_of_entries_that_loses_its_front(history, first):
 
 
 def test_memory_of_dropped_entries_is_used_again():
-    columns, size = Held(0, 0), 3 * packed.CHUNK
+    columns, size = Held(0, 0), 3 * entry_columns.CHUNK
     zeros = np.zeros(size, np.uint8)
     for number in range(20):
         at = np.arange(size) + number
@@ -69,5 +69,5 @@ def test_memory_of_dropped_entries_is_used_again():
         if number:
             columns.drop(size)
         assert columns.at[:size].tolist() == (np.arange(size) + max(0, number)).tolist()
-        assert columns.nbytes < 2 * size * 20 + packed.CHUNK * 20
+        assert columns.nbytes < 2 * size * 18.2 + entry_columns.CHUNK * 18
     assert len(columns._keys.values) < 8 * size

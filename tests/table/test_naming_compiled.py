@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from stream_rfm.table import entries as entries_module
 from stream_rfm.table.entries import NOBODY, SUPERSEDED, Entries
+from stream_rfm.table.entry_columns import CHUNK
 from stream_rfm.table.naming_compiled import hashed
-from stream_rfm.table.packed import CHUNK
 
 entry = st.tuples(
     st.integers(0, 2**64 - 1),

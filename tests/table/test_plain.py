@@ -14,7 +14,7 @@ from stream_rfm.model import money
 from stream_rfm.model.order import Kind
 from stream_rfm.model.rules import Rules
 from stream_rfm.table import hash_index, plain, settling
-from stream_rfm.table.packed import CHUNK
+from stream_rfm.table.entry_columns import CHUNK
 
 PLAIN = (Kind.ORDER, Kind.REFUND)
 NO_ERASE = (*PLAIN, Kind.CANCEL)
