@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 import urllib.request
 
@@ -179,3 +181,16 @@ def test_only_the_second_signal_of_an_operator_ends_it_at_once(monkeypatch):
     worker._on_sigterm()
     assert codes == [1]
     loop.close()
+
+
+def test_counting_is_not_interrupted_for_what_is_fetched_once_all_is_compiled():
+    script = """
+import sys
+from stream_rfm import worker
+before = sys.getswitchinterval()
+worker._load_kernels()
+print(before < sys.getswitchinterval() == worker._SWITCH_SECONDS)
+"""
+    # In a process of its own: it is for all of one.
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
