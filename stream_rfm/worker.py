@@ -35,9 +35,9 @@ log = logging.getLogger(__name__)
 
 _LONGEST_PAUSE = 5.0
 _SAME_SIGNAL_SECONDS = 0.5
-# How long the event loop keeps Python where the thread that fetches wants it as well; Python's default is 5 ms.
-# What is fetched meanwhile is not counted before the next transaction anyway, and while a commit is waited for
-# there is time (docs/decisions/0016-counting-in-turn.md).
+# How long the event loop keeps Python where the thread that fetches wants it as well; by default it is 5 ms.
+# What is fetched meanwhile is not counted before the next transaction anyway, and while a commit is waited
+# for there is time (docs/decisions/0016-counting-in-turn.md).
 _SWITCH_SECONDS = 0.02
 
 
