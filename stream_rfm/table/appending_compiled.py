@@ -15,11 +15,9 @@ from stream_rfm.model.arrays import Bools, Ints
 from stream_rfm.model.order import Kind
 from stream_rfm.table.compiled import INLINE, OPTIONS
 from stream_rfm.table.entry_columns import CHUNK, FLAGS_SHIFT, INSIDE, NO_INSTANT, ROW_SHIFT
-from stream_rfm.table.packed import FURTHEST, LOW_BITS, SPAN
+from stream_rfm.table.packed import APART, FURTHEST, LOW_BITS, SPAN
 
 _REFUND = int(Kind.REFUND)
-# Values further apart than this many are so in any way of keeping them; below it differences fit 64 bits.
-_APART = float(1 << 62)
 _INT, _HASH = types.int64, types.uint64
 _WORDS, _NUMBERS, _NAMES = (types.Array(of, 1, "C") for of in (types.int32, _INT, _HASH))
 _INTS, _HASHES = types.Array(_INT, 1, "A", readonly=True), types.Array(_HASH, 1, "A", readonly=True)
@@ -39,7 +37,7 @@ _ENTRIES = types.Tuple((_NAMES, _WORDS, PACKED, PACKED, _NUMBERS, _NUMBERS))  # 
 @njit(types.bool_(_INT, _INT, _INT), **INLINE)
 def _fits(base: Any, unit: Any, value: Any) -> Any:
     """Whether a value can be kept as a step of a unit from a base."""
-    if abs(np.float64(value) - np.float64(base)) >= _APART:
+    if abs(np.float64(value) - np.float64(base)) >= APART:
         return False
     away = value - base
     return abs(away) <= FURTHEST * unit and away % unit == 0

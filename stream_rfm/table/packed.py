@@ -18,8 +18,8 @@ FURTHEST = (1 << 23) - 1
 LOW_BITS = 16
 # How many values are packed or unpacked at a time.
 _SLICE = 1 << 16
-# Values further apart than this many are so in any way of keeping them; below it differences fit 64 bits.
-_APART = float(1 << 62)
+#: Values further apart than this many are so in any way of keeping them; below it differences fit 64 bits.
+APART = float(1 << 62)
 
 #: Both parts of the steps; of each span its base and its way, which is a unit, or, below 0, one less than the
 #: negative place among those in full; the values of those; and the units there are.
@@ -96,14 +96,22 @@ class Packed:
 
     def part(self, low: int, high: int) -> Ints:
         """The values at a stretch of places."""
-        if high <= low:
-            return np.empty(0, np.int64)
-        spans = slice(low // SPAN, (high - 1) // SPAN + 1)
+        if high - low <= _SLICE:
+            return self._unpacked(low, max(low, high))
+        # A stretch at a time, so that what is needed in between takes no memory of all of them.
+        values = np.empty(high - low, np.int64)
+        for start in range(low, high, _SLICE):
+            end = min(start + _SLICE, high)
+            values[start - low : end - low] = self._unpacked(start, end)
+        return values
+
+    def _unpacked(self, low: int, high: int) -> Ints:
+        spans = slice(low // SPAN, -(-high // SPAN))
         ways, bases = self._way.values[spans], self._base.values[spans]
         if self._fulls > len(self._free) and (ways < 0).any():
             return self.take(np.arange(low, high))
         steps = self._steps(slice(low, high))
-        if len(ways) > 1:
+        if len(ways) != 1:
             here = slice(low % SPAN, low % SPAN + high - low)
             ways, bases = np.repeat(ways, SPAN)[here], np.repeat(bases, SPAN)[here]
         steps *= ways
@@ -179,7 +187,7 @@ class Packed:
 
 def _are_near(values: Ints, base: Ints) -> Bools:
     """Whether the difference of values from a base fits 64 bits."""
-    near: Bools = np.abs(values.astype(np.float64) - base) < _APART
+    near: Bools = np.abs(values.astype(np.float64) - base) < APART
     return near
 
 

@@ -19,6 +19,7 @@ batches = st.lists(st.lists(values, min_size=1, max_size=7) | st.lists(near, min
 def test_values_come_back_as_they_were(history, gone, data):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(packed, "SPAN", 4)
+        patch.setattr(packed, "_SLICE", 8)
         column, plain = Packed(UNITS, 0), []
         for batch in history:
             column.append(np.array(batch, np.int64))
