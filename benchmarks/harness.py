@@ -33,8 +33,6 @@ _Found = TypeVar("_Found")
 _LOGS: dict[int, Path] = {}
 # Between two benchmarks the load of the one before is not over yet: more than its own is somebody else's.
 _QUIET = 3.0
-# How much of the end of a worker's log is shown where it was waited for in vain.
-_LAST_WORDS = 2000
 _TICKS, _PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
 
 
@@ -134,6 +132,20 @@ def worker(
         end(process)
 
 
+def write_back() -> None:
+    """Have the disk take all that was written so far: else it does while something else is measured.
+
+    The system writes what is half a minute old. Whatever was measured before left some hundred megabytes, and
+    whoever appends to a log waits while the file system puts them down.
+    """
+    os.sync()
+
+
+def last_words(log: Path) -> str:
+    """The end of a log, for whoever waited in vain for the process that wrote it."""
+    return log.read_text(errors="replace")[-2000:]
+
+
 def end(process: subprocess.Popen[Any], seconds: float = 60) -> None:
     """End a process by SIGTERM, and wait for it."""
     process.terminate()
@@ -152,7 +164,7 @@ def wait_for(found: Callable[[], _Found | None], process: subprocess.Popen[Any],
             return value
         time.sleep(POLL_SECONDS)
     log = _LOGS.get(process.pid)
-    last = f":\n{log.read_text()[-_LAST_WORDS:]}" if log else ""
+    last = f":\n{last_words(log)}" if log else ""
     how = "did not do what was waited for" if process.poll() is None else f"ended ({process.poll()})"
     raise SystemExit(f"process {process.pid} {how} in {seconds:.0f} s{last}")
 

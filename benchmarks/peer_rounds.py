@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from harness import ROOT, Bench, on_core
+from harness import ROOT, Bench, last_words, on_core, write_back
 
 # A peer that has not come to its count by then is taken for stuck.
 _PEER_SECONDS = 900
@@ -35,6 +35,7 @@ def rounds_of(
         PeerFailedError: it ended before that, or took too long.
     """
     log = bench.folder / "peer.log"
+    write_back()
     with log.open("w") as errors, on_core(bench.workers_core):
         peer = subprocess.Popen(
             command,
@@ -61,7 +62,7 @@ def rounds_of(
         too_long.cancel()
         _kill_group(peer)
         peer.wait(30)
-    said = log.read_text(errors="replace")[-2000:]
+    said = last_words(log)
     raise PeerFailedError(said or f"it ended without a word, or did not end in {_PEER_SECONDS} s")
 
 

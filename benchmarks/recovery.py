@@ -95,7 +95,7 @@ def _count(bench: harness.Bench, environment: dict[str, str], options: argparse.
             if now != before:
                 before, moved_at = now, time.monotonic()
             elif time.monotonic() - moved_at > _STUCK_SECONDS:
-                raise SystemExit(f"the worker is stuck:\n{log.read_text()[-2000:]}")
+                raise SystemExit(f"the worker is stuck:\n{harness.last_words(log)}")
             if time.monotonic() - said_at > _SAY_SECONDS:
                 said_at = time.monotonic()
                 harness.progress(

@@ -88,6 +88,7 @@ class Stage:
             lookups: whether the cache is asked for new customers meanwhile.
             holds: whether the worker's event loop is asked whether it turns.
         """
+        harness.write_back()
         before = self.metric(harness.EVENTS_SEEN)
         counts = self._counts()
         with ExitStack() as stack, harness.on_core(self.bench.services_core):

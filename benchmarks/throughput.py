@@ -113,6 +113,7 @@ def measure_worker(
         on_start: told the worker's process id.
     """
     log = bench.folder / "worker.log"
+    harness.write_back()
     with harness.worker(environment, log, bench.workers_core) as worker:
         url = harness.wait_for(lambda: harness.metrics_url(log), worker, 60)
         on_start(worker.pid)
@@ -121,7 +122,7 @@ def measure_worker(
         nothing = 0.0, time.monotonic(), harness.cpu_seconds(worker.pid)
         while not samples or samples[-1][0] < events:
             if worker.poll() is not None:
-                raise SystemExit(f"the worker ended:\n{log.read_text()[-2000:]}")
+                raise SystemExit(f"the worker ended:\n{harness.last_words(log)}")
             asked = time.monotonic()
             seen = harness.metric(url, harness.EVENTS_SEEN)
             if seen and (not samples or seen > samples[-1][0]):

@@ -160,7 +160,7 @@ def _load_kernels() -> None:
         log.warning("orders are handled without compiled code, and slower", extra={"reason": str(error)})
     # What compiles is half a million objects, and a look for cycles among them would hold all else for long.
     gc.freeze()
-    # From now on no thread works for long but the event loop's.
+    # From now on the event loop's thread is the one that works; the others hold Python for moments only.
     sys.setswitchinterval(_SWITCH_SECONDS)
 
 

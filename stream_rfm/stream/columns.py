@@ -30,6 +30,7 @@ _SLICE = 2_000
 _TRANSITION, _SEGMENT, _CUSTOMER = 1024, 512, 128
 # Headers that a transition has of its own: its id of so many hexadecimal digits, its time, its subject.
 _OWN, _ID_SIZE = 3, 32
+# As blake2 says, which cannot be imported where nothing is compiled.
 _SCRATCH = 24
 
 Write = Callable[[int, int], int]

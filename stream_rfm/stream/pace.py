@@ -18,7 +18,7 @@ _PARTS = 2
 _MOST_SECONDS = 0.2
 # So many commits are the last ones.
 _LAST = 20
-# For each partition that a transaction touches: twice to three times what it takes the worker.
+# For each partition that a transaction touches: some three times what it takes the worker.
 _SECONDS_EACH = 0.003
 
 

@@ -13,12 +13,11 @@ import numpy as np
 from numba import from_dtype, njit, types
 
 from stream_rfm.model.order import Kind
-from stream_rfm.table.appending_compiled import PACKED
 from stream_rfm.table.compiled import INLINE, OPTIONS
 from stream_rfm.table.customers import ROW
 from stream_rfm.table.entry_columns import CANCELLED, CHUNK, FLAGS_SHIFT, KIND_BITS, ROW_SHIFT, SUPERSEDED
 from stream_rfm.table.finding_compiled import INDEX, candidate, first_of, mixed, touched
-from stream_rfm.table.packed import LOW_BITS, SPAN
+from stream_rfm.table.packed_compiled import PACKED, value_at
 
 #: What :func:`look` counts: events that count, strangers, events seen before, refunds with an id of their own
 #: that count; and whether anything in the window is so old that it may leave. The last is of no use.
@@ -51,16 +50,6 @@ _OUT = types.Tuple(  # type: ignore[no-untyped-call]
 )
 
 
-@njit(_INT(PACKED, _INT), **INLINE)
-def _value(packed: Any, at: Any) -> Any:
-    low, high, base, ways, in_full, _ = packed
-    span = at // SPAN
-    way = _INT(ways[span])
-    if way < 0:
-        return in_full[(-1 - way) * SPAN + at % SPAN]
-    return ((_INT(high[at]) << LOW_BITS) | _INT(low[at])) * way + base[span]
-
-
 @njit(_INT(_ENTRIES, _HASH, _HASH, _INT, _INT, _INT), **INLINE)
 def _known(entries: Any, named: Any, key: Any, row: Any, kind: Any, since: Any) -> Any:
     """Where in memory the latest entry is that an id names, of what happened after an instant; −1: none."""
@@ -74,7 +63,7 @@ def _known(entries: Any, named: Any, key: Any, row: Any, kind: Any, since: Any) 
                 word >> ROW_SHIFT == row
                 and word & KIND_BITS == kind
                 and not (word >> FLAGS_SHIFT) & SUPERSEDED
-                and _value(instants, at) > since
+                and value_at(instants, at) > since
             ):
                 latest = max(latest, at)
         nth += 1
@@ -149,7 +138,7 @@ def _becomes(  # noqa: PLR0913, PLR0917 - numba takes them one by one
     kind, at, key, scratch = events[0][place], events[1], events[5][place], out[4]
     known = _known(entries, named, key, row, kind, since)
     if known >= 0:
-        return _DUPLICATE if abs(at[place] - _value(entries[3], known)) <= by[3] else _ODD
+        return _DUPLICATE if abs(at[place] - value_at(entries[3], known)) <= by[3] else _ODD
     if by[4] and _may_be_void(entries, events[6][place], row, kind, since):
         return _ODD
     half = len(scratch) // 2
