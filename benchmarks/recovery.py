@@ -106,6 +106,7 @@ def _count(bench: harness.Bench, environment: dict[str, str], options: argparse.
 def _recover(bench: harness.Bench, environment: dict[str, str]) -> dict[str, float]:
     """What it takes a worker to have everything back: seconds, and seconds of CPU since its process began."""
     log = bench.folder / "recovering.log"
+    harness.write_back()
     # A transaction that a killed worker left open would be waited for: this one is ended by SIGTERM.
     with harness.worker(environment, log, bench.workers_core) as worker:
         entry = harness.wait_for(lambda: harness.said(log, "took partitions over"), worker, 300)

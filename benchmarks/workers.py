@@ -82,6 +82,7 @@ def _measure(
         with _held(workers):
             pairs = workloads.uniform(options.orders, options.customers, time.time_ns() // 1000)
             feed.run(bench.endpoints.bootstrap_servers, f"{prefix}orders", options.partitions, pairs)
+            harness.write_back()
             used = [harness.cpu_seconds(worker.process.pid) for worker in workers]
         start, seen = time.monotonic(), [0.0]
         while sum(seen) < options.orders:
