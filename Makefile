@@ -24,8 +24,9 @@ $(READY): requirements-dev.lock pyproject.toml
 demo: $(READY) ## real orders through a real Kafka and Valkey; make demo ARGS=--once ends by itself
 	@$(BIN)/stream-rfm demo $(ARGS)
 
+# Two at a time, as many tests wait for Kafka: each of both has services of its own.
 test: $(READY) ## every test, on a real Kafka and Valkey that it starts itself
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(READY) ## format, lint, types, architecture
 	$(BIN)/ruff format --check .
