@@ -14,7 +14,7 @@ from stream_rfm.stream.lane import Lane
 from stream_rfm.stream.merging import Merging
 from stream_rfm.stream.outcome import Outcome
 from stream_rfm.stream.publication import Publication, dead_letter, living
-from stream_rfm.stream.transaction import Work
+from stream_rfm.stream.work import Work
 from stream_rfm.table import report as reports
 from stream_rfm.table.former import Former
 from stream_rfm.table.journal import Record

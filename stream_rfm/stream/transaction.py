@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -19,10 +18,10 @@ from stream_rfm.kafka import connection
 from stream_rfm.kafka.rights import RightsError
 from stream_rfm.settings import KafkaSettings
 from stream_rfm.stream import cancellation
-from stream_rfm.stream.batches import BATCH_BYTES, Message, batches_of
+from stream_rfm.stream.batches import BATCH_BYTES, batches_of
 from stream_rfm.stream.direct_produce import DirectProduce
 from stream_rfm.stream.offset_commit import FencedSender, Membership
-from stream_rfm.stream.record_batches import Records
+from stream_rfm.stream.work import Work
 
 # Beginning right behind the last transaction meets markers that are still being written: ask again soon.
 _RETRY_BACKOFF_MS = 4
@@ -39,36 +38,6 @@ class NotCommittedError(Exception):
 
     def __init__(self, reason: BaseException) -> None:
         super().__init__(f"{type(reason).__name__}: {reason}")
-
-
-@dataclass(slots=True)
-class Work:
-    """What one transaction holds.
-
-    Attributes:
-        messages: keys, values and headers, by topic and partition.
-        records: those that are written into record batches at once, likewise; a place has one of both.
-        offsets: the next offset to read, by topic and partition.
-    """
-
-    messages: dict[tuple[str, int], list[Message]] = field(default_factory=dict)
-    records: dict[tuple[str, int], Records] = field(default_factory=dict)
-    offsets: dict[tuple[str, int], int] = field(default_factory=dict)
-
-    def put(self, topic: str, partition: int, messages: Sequence[Message]) -> None:
-        """Add messages behind those already there."""
-        if (topic, partition) in self.records:
-            self.records[topic, partition].add(messages)
-        elif messages:
-            self.messages.setdefault((topic, partition), []).extend(messages)
-
-    def records_of(self, topic: str, partition: int) -> Records:
-        """What compiled code writes records behind, with the messages already there."""
-        records = self.records.get((topic, partition))
-        if records is None:
-            records = self.records[topic, partition] = Records()
-            records.add(self.messages.pop((topic, partition), ()))
-        return records
 
 
 class FencedProducer(AIOKafkaProducer):
@@ -145,6 +114,9 @@ class Transactions:
         self.is_begun = False
         # Offsets that are on their way while the records of that transaction are still being made.
         self._ahead: asyncio.Task[None] | None = None
+        # Those of its records that are, and where to: the last of the parts sent, each behind the one before.
+        self._parts: asyncio.Task[dict[tuple[str, int], int]] | None = None
+        self._places: frozenset[tuple[str, int]] = frozenset()
         # What the last ones have written to.
         self._written: deque[frozenset[tuple[str, int]]] = deque(maxlen=_LIKELY)
 
@@ -178,6 +150,24 @@ class Transactions:
             self._ahead = asyncio.create_task(self._send_offsets(self._producer, offsets))
             # Where something else fails first nobody asks what became of them.
             self._ahead.add_done_callback(_seen)
+
+    def send_part(self, work: Work) -> None:
+        """Send some records of a transaction that was begun, while others are still to be counted.
+
+        Kafka writes them meanwhile. They are committed with what :meth:`commit` is given, which comes behind
+        them, or not at all.
+
+        Args:
+            work: the records; the transaction's offsets come with the others.
+
+        Raises:
+            RuntimeError: no transaction was begun.
+        """
+        if self._producer is None or not self.is_begun:
+            raise RuntimeError("a part was sent of a transaction that was not begun")
+        self._places |= work.places
+        self._parts = asyncio.create_task(self._send_behind(self._parts, self._producer, work))
+        self._parts.add_done_callback(_seen)
 
     async def start(self) -> None:
         """Make a producer, as soon as Kafka is there; what an earlier one of that name left open is aborted.
@@ -220,9 +210,11 @@ class Transactions:
         """Give the producer up; a transaction that is still open is aborted by the broker."""
         producer, self._producer = self._producer, None
         self.is_begun = False
-        if self._ahead is not None:
-            self._ahead.cancel()
-            self._ahead = None
+        for task in (self._ahead, self._parts):
+            if task is not None:
+                task.cancel()
+        self._ahead = self._parts = None
+        self._places = frozenset()
         if producer is not None:
             await producer.give_up()
 
@@ -268,9 +260,10 @@ class Transactions:
         if not self.is_begun:
             await producer.begin_transaction()
         self.is_begun = False
-        self._written.append(frozenset([*work.messages, *work.records]))
+        self._written.append(self._places | work.places)
         offsets, self._ahead = self._ahead or self._send_offsets(producer, work.offsets), None
-        sending = asyncio.create_task(self._send(producer, work))
+        parts, self._parts, self._places = self._parts, None, frozenset()
+        sending = asyncio.create_task(self._send_behind(parts, producer, work))
         try:
             _, ends = await asyncio.gather(offsets, sending)
         finally:
@@ -285,11 +278,18 @@ class Transactions:
             to_send = {TopicPartition(*place): OffsetAndMetadata(at, "") for place, at in offsets.items()}
             await producer.send_offsets_to_transaction(to_send, self._group)
 
-    async def _send(self, producer: FencedProducer, work: Work) -> dict[tuple[str, int], int]:
-        """Send the records; the offset behind the last one of each topic and partition."""
+    async def _send_behind(
+        self, before: asyncio.Task[dict[tuple[str, int], int]] | None, producer: FencedProducer, work: Work
+    ) -> dict[tuple[str, int], int]:
+        """Send records once those before are written, as a partition takes its batches in their order.
+
+        Returns:
+            The offset behind the last one of each topic and partition, of all of them.
+        """
+        ends = {} if before is None else await before
         batches = {place: await batches_of(producer, messages) for place, messages in work.messages.items()}
         batches |= {place: records.batches() for place, records in work.records.items() if records}
-        return await producer.direct.send(batches)
+        return ends | await producer.direct.send(batches)
 
 
 def _seen(future: asyncio.Future[Any]) -> None:

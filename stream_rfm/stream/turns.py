@@ -9,11 +9,16 @@ carry; the others come with the transactions that follow.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection
+from math import inf
 
 from stream_rfm.stream.allowance import Allowance
 from stream_rfm.stream.breath import Breath
 from stream_rfm.stream.lane import ROWS, Lane
+
+# So many events are worth a request of their own: Kafka writes what they make while others are counted. One
+# part of each transaction, as a request for each partition's turn takes longer than it spares.
+_A_PART = 2_000
 
 
 class Turns:
@@ -31,14 +36,22 @@ class Turns:
         self._interrupted = 0
         self._scoring_since: float | None = None
 
-    async def work(self, lanes: Collection[Lane], worked: Callable[[Lane], None]) -> None:
+    async def work(self, lanes: Collection[Lane], worked: Callable[[Lane], None]) -> AsyncIterator[None]:
         """Let every lane do what it has to, or enough for one transaction.
 
         Args:
             lanes: the lanes.
             worked: told each lane when its orders have had their turn.
+
+        Yields:
+            Nothing, once at most, when half of what waits has been counted, so that what that makes may be
+            taken and sent while others are still to have their turn. Not while a version is applied: a lane
+            may have two turns then.
         """
         self._breath = Breath()
+        waiting = sum(lane.waiting.records for lane in lanes)
+        enough = inf if any(lane.has_rows for lane in lanes) else max(_A_PART, waiting / 2)
+        parted = False
         for lane in lanes:
             while lane.is_next and not lane.outcome.is_full(len(lanes)):
                 lane.step(self._now())
@@ -46,6 +59,11 @@ class Turns:
             lane.look_around(self._now())
             await self._breath.if_held()
             worked(lane)
+            if not parted and sum(each.outcome.events for each in lanes) >= enough and _others_wait(lanes):
+                parted = True
+                yield
+        if parted:  # a version that came meanwhile would give lanes that have been sent a second turn
+            return
         some = self._in_turn(lanes)
         self.allowance.begin(sum(lane.outcome.published for lane in lanes), self._lasted(bool(some)))
         for lane in some:
@@ -79,3 +97,8 @@ class Turns:
         """
         some = sorted((lane for lane in lanes if lane.has_rows), key=lambda lane: lane.number)
         return sorted(some, key=lambda lane: lane.number < self._interrupted)
+
+
+def _others_wait(lanes: Collection[Lane]) -> bool:
+    """Whether any is still to have its turn, or to go on with it."""
+    return any(lane.is_next for lane in lanes)

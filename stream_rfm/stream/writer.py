@@ -23,6 +23,7 @@ from stream_rfm.serve.cache import SegmentCache
 from stream_rfm.serve.marks import Watermark
 from stream_rfm.stream.accounts import Accounts
 from stream_rfm.stream.breath import breathe
+from stream_rfm.stream.event import came
 from stream_rfm.stream.gathering import Gathering
 from stream_rfm.stream.lane import Lane
 from stream_rfm.stream.merging import Merging
@@ -184,9 +185,9 @@ class Writer(Service):
             self._wake.clear()
             at = time.monotonic()
             if self._has_work(but_cache=True):
-                await _wait(self._hurry, 0 if self._is_urgent() else self._pace.pause(at))
+                await came(self._hurry, 0 if self._is_urgent() else self._pace.pause(at))
                 return
-            if not await _wait(self._wake, self._pace.rest(at) if self._has_work() else _IDLE_SECONDS):
+            if not await came(self._wake, self._pace.rest(at) if self._has_work() else _IDLE_SECONDS):
                 return
 
     def _is_of(self, generation: int) -> bool:
@@ -215,14 +216,16 @@ class Writer(Service):
             [n for n, lane in self.lanes.items() if lane.takes_turns and lane.has_orders]
         )
         await breathe()
-        await self._turns.work(list(self.lanes.values()), self._let_more_in)
+        sent: list[tuple[Lane, Outcome]] = []
+        async for _ in self._turns.work(list(self.lanes.values()), self._let_more_in):
+            sent += await self._send_part()
         outcomes = self._outcomes()
         made = self._merging.versions(now())
         if not (outcomes or made or self._transactions.is_begun):
             self.settled = True
             return
         making = time.monotonic()
-        offsets = self._gathering.offsets_of(outcomes, made, self._merging)
+        offsets = self._gathering.offsets_of([*sent, *outcomes], made, self._merging)
         self._transactions.send_offsets(offsets, member)
         work = await self._gathering.work_of(outcomes, made, offsets, now())
         started, settled_at = time.monotonic(), now()
@@ -238,15 +241,25 @@ class Writer(Service):
             self.on_failure()
             return
         ended = time.monotonic()
+        if not sent:
+            self._turns.allowance.learn(ended - making, sum(each.published for _, each in outcomes))
+        outcomes = [*sent, *outcomes]
         self._accounts.committed(outcomes, ended - started, now())
-        published = sum(outcome.published for _, outcome in outcomes)
         self._pace.committed(ended - started, len(outcomes))
-        self._turns.allowance.learn(ended - making, published)
         for version in made:
             self.take_version(version)
         self._note(outcomes, ends, settled_at)
         self.settled = True
         self.wake()
+
+    async def _send_part(self) -> list[tuple[Lane, Outcome]]:
+        """Have what was done so far written while more is done; gives what was sent."""
+        if not self._transactions.is_begun:
+            return []
+        outcomes = self._outcomes()
+        self._transactions.send_part(await self._gathering.work_of(outcomes, [], {}, now()))
+        await breathe()
+        return outcomes
 
     def _let_more_in(self, lane: Lane) -> None:
         """Fetch a lane's partition again where little of it waits."""
@@ -285,15 +298,3 @@ class Writer(Service):
                     app_id=self._app_id,
                 ),
             )
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> bool:
-    """Wait for an event, so many seconds; gives whether it came."""
-    if seconds <= 0:
-        return event.is_set()
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True

@@ -14,7 +14,8 @@ from deployment import Deployment
 from stream_rfm.stream.committed import stable_offsets
 from stream_rfm.stream.named_member import say_names
 from stream_rfm.stream.offset_commit import Membership
-from stream_rfm.stream.transaction import Transactions, Work
+from stream_rfm.stream.transaction import Transactions
+from stream_rfm.stream.work import Work
 
 
 async def until(condition: Callable[[], Any], seconds: float = 20.0) -> bool:

@@ -6,7 +6,7 @@ from aiokafka.record.memory_records import MemoryRecords
 
 from stream_rfm.stream.batches import Message
 from stream_rfm.stream.record_batches import RecordBatch, Records
-from stream_rfm.stream.transaction import Work
+from stream_rfm.stream.work import Work
 
 
 def messages_in(batch: RecordBatch) -> list[Message]:

@@ -15,7 +15,8 @@ from stream_rfm.model.rules import Rules
 from stream_rfm.stream import columns
 from stream_rfm.stream.offset_commit import Membership
 from stream_rfm.stream.publication import Publication
-from stream_rfm.stream.transaction import NotCommittedError, Transactions, Work
+from stream_rfm.stream.transaction import NotCommittedError, Transactions
+from stream_rfm.stream.work import Work
 
 RULES = Rules(GRID)
 
@@ -102,6 +103,65 @@ async def test_offsets_alone_are_committed(declared, member):
     async with transactions_of(declared) as transactions:
         assert await transactions.commit(Work(offsets={(declared.topics.orders.name, 1): 8}), member) == {}
     assert await committed(declared) == {1: 8}
+
+
+async def begun(declared, transactions, member, *values):
+    """A transaction that was begun, since one before it has written the same."""
+    await transactions.commit(work_of(declared, *values), member)
+    transactions.begin([0])
+    assert transactions.is_begun
+
+
+async def test_parts_that_were_sent_before_are_committed_with_the_rest_and_in_their_order(declared, member):
+    transitions, changelog = declared.topics.transitions.name, declared.topics.changelog.name
+    async with transactions_of(declared) as transactions:
+        await begun(declared, transactions, member, b"0")
+        for values in ([b"1", b"2"], [b"3"]):
+            part = work_of(declared, *values)
+            part.put(changelog, 1, [(b"c", b"".join(values), [])])
+            transactions.send_part(part)
+        await asyncio.sleep(0.3)
+        assert await values_in(declared, transitions) == [b"0"]
+        ends = await transactions.commit(work_of(declared, b"4", offset=8), member)
+        # A transaction's marker takes an offset of its own.
+        assert ends == {(transitions, 0): 6, (changelog, 1): 2}
+        transactions.begin([1])
+        assert transactions.is_begun, "what parts were written to is likely to be written to again"
+        await transactions.commit(Work(), member)
+    assert await values_in(declared, transitions) == [b"0", b"1", b"2", b"3", b"4"]
+    assert await values_in(declared, changelog, 1) == [b"12", b"3"]
+    assert await committed(declared) == {0: 8}
+
+
+async def test_a_part_that_cannot_be_written_takes_the_others_with_it(declared, member):
+    async with transactions_of(declared) as transactions:
+        await begun(declared, transactions, member, b"0")
+        transactions.send_part(work_of(declared, b"1"))
+        lost = Work()
+        lost.put("no-such-topic", 0, [(b"c", b"nowhere", [])])
+        transactions.send_part(lost)
+        transactions.send_part(work_of(declared, b"2"))
+        with pytest.raises(NotCommittedError):
+            await transactions.commit(work_of(declared, b"3", offset=9), member)
+        await transactions.renew()
+        await transactions.commit(work_of(declared, b"next", offset=4), member)
+    assert await values_in(declared, declared.topics.transitions.name) == [b"0", b"next"]
+    assert await committed(declared) == {0: 4}
+
+
+async def test_parts_of_a_transaction_that_was_given_up_are_not_those_of_the_next(declared, member):
+    async with transactions_of(declared) as transactions:
+        await begun(declared, transactions, member, b"0")
+        transactions.send_part(work_of(declared, b"1"))
+        await transactions.renew()
+        assert await transactions.commit(work_of(declared, b"2"), member)
+    assert await values_in(declared, declared.topics.transitions.name) == [b"0", b"2"]
+
+
+async def test_there_are_no_parts_of_what_was_not_begun(declared):
+    async with transactions_of(declared) as transactions:
+        with pytest.raises(RuntimeError, match="not begun"):
+            transactions.send_part(work_of(declared, b"1"))
 
 
 async def test_work_of_many_batches_is_one_transaction(declared, member):

@@ -8,7 +8,7 @@ from stream_rfm.model import instant
 from stream_rfm.model.quantiles import CutPoints
 from stream_rfm.model.version import Version
 from stream_rfm.stream import lane as lanes_module
-from stream_rfm.stream import outcome
+from stream_rfm.stream import outcome, turns
 from stream_rfm.stream.lane import Lane
 from stream_rfm.stream.turns import Turns
 from stream_rfm.stream.version_log import VersionLog
@@ -35,6 +35,8 @@ class Shop:
         ]
         self.turns = Turns(lambda: NOW)
         self.worked = []
+        #: What each lane had counted, where some could be sent.
+        self.parts = []
 
     def order(self, lane, *customers):
         """Put an order of each customer of a partition."""
@@ -43,7 +45,8 @@ class Shop:
 
     async def transaction(self):
         """What each lane has to write with the next one."""
-        await self.turns.work(self.lanes, lambda lane: self.worked.append(lane.number))
+        async for _ in self.turns.work(self.lanes, lambda lane: self.worked.append(lane.number)):
+            self.parts.append([lane.outcome.events for lane in self.lanes])
         return [lane.take() for lane in self.lanes]
 
     def version(self, number, cuts=ONE):
@@ -200,3 +203,38 @@ async def test_the_longer_a_version_takes_the_more_of_it_a_transaction_carries(s
     second = sum(each.transitions for each in await shop.transaction())
     assert first == 3
     assert second in {12, 13, 14}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "parts"),
+    [((1, 1), []), ((3, 3), []), ((4, 4), [[4, 0]]), ((4, 9), []), ((9, 4), [[9, 0]]), ((9, 0), [])],
+)
+async def test_half_of_it_may_be_sent_if_it_is_enough(shop, monkeypatch, sizes, parts):
+    monkeypatch.setattr(turns, "_A_PART", 4)
+    for lane, size in zip(shop.lanes, sizes, strict=True):
+        if size:
+            shop.order(lane, *range(size))
+    await shop.transaction()
+    assert shop.parts == parts
+
+
+async def test_version_that_comes_behind_a_part_waits_for_the_next_transaction(shop, monkeypatch):
+    monkeypatch.setattr(turns, "_A_PART", 1)
+    for lane in shop.lanes:
+        shop.order(lane, 1)
+    async for _ in shop.turns.work(shop.lanes, lambda _: None):
+        sent = [lane.take() for lane in shop.lanes if lane.outcome.events]
+        shop.version(1)
+    assert len(sent) == 1
+    rest = [lane.take() for lane in shop.lanes]
+    assert [each.events for each in rest] == [0, 1]
+    assert sum(each.transitions for each in await shop.transaction()) > 0
+
+
+async def test_while_a_version_is_applied_all_is_sent_together(shop, monkeypatch):
+    monkeypatch.setattr(turns, "_A_PART", 1)
+    shop.version(1)
+    for lane in shop.lanes:
+        shop.order(lane, 1)
+    await shop.transaction()
+    assert shop.parts == []

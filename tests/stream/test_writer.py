@@ -7,7 +7,7 @@ import pytest
 from members import committed, member_of, until, values_in
 from parts import Record, day, heartbeat, order, parts_of
 
-from stream_rfm.stream import outcome, waiting
+from stream_rfm.stream import outcome, turns, waiting
 from stream_rfm.stream.edges import edges
 from stream_rfm.stream.offset_commit import Membership
 
@@ -57,6 +57,32 @@ async def test_cycle_commits_transitions_segments_state_offsets_and_dead_letters
     assert [lane.changelog_end for lane in parts.lanes.values()] == [
         edge for _, edge in sorted((await changelog_ends(parts)).items())
     ]
+
+
+async def test_what_is_sent_in_parts_is_committed_together(declared, member, monkeypatch):
+    monkeypatch.setenv("STREAM_RFM_CLOCK", "wall")
+    topics, sent = declared.topics, []
+    async with parts_of(declared.settings) as parts:
+        await parts.take_over(member, 0, 1, 2, merge=False)
+        parts.writer.take_orders(0, [order(0, "c-a")], member.generation)
+        await parts.count(member, 1, order(0, "c-b"))
+        monkeypatch.setattr(turns, "_A_PART", 1)
+        send_part = parts.transactions.send_part
+        monkeypatch.setattr(
+            parts.transactions, "send_part", lambda work: (sent.append(work.places), send_part(work))
+        )
+        parts.writer.take_orders(0, [order(1, "c-a"), order(2, "c-d")], member.generation)
+        commits = parts.value("stream_rfm_commits_total", result="committed")
+        await parts.count(member, 1, order(1, "c-e"))
+        assert [{place for _, place in places} for places in sent] == [{0}]
+        assert parts.value("stream_rfm_commits_total", result="committed") == commits + 1
+        assert parts.value("stream_rfm_order_events_total", type="order") == 5
+        ends = await changelog_ends(parts)
+        assert [parts.lanes[number].changelog_end for number in (0, 1)] == [ends[0], ends[1]]
+    values = [await values_in(declared, topics.transitions.name, number) for number in (0, 1)]
+    who = [[json.loads(each)["customer_id"] for each in some] for some in values]
+    assert who == [["c-a", "c-d"], ["c-b", "c-e"]]
+    assert await committed(declared) == {0: 3, 1: 2, 2: 0}
 
 
 async def changelog_ends(parts):
