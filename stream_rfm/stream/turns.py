@@ -45,13 +45,12 @@ class Turns:
 
         Yields:
             Nothing, once at most, when half of what waits has been counted, so that what that makes may be
-            taken and sent while others are still to have their turn. Not while a version is applied: a lane
-            may have two turns then.
+            taken and sent while others are still to have their turn. Lanes of which that was taken may have
+            more to do for a version.
         """
         self._breath = Breath()
-        waiting = sum(lane.waiting.records for lane in lanes)
-        enough = inf if any(lane.has_rows for lane in lanes) else max(_A_PART, waiting / 2)
-        parted = False
+        enough = max(_A_PART, sum(lane.waiting.records for lane in lanes) / 2)
+        taken = 0
         for lane in lanes:
             while lane.is_next and not lane.outcome.is_full(len(lanes)):
                 lane.step(self._now())
@@ -59,13 +58,11 @@ class Turns:
             lane.look_around(self._now())
             await self._breath.if_held()
             worked(lane)
-            if not parted and sum(each.outcome.events for each in lanes) >= enough and _others_wait(lanes):
-                parted = True
+            if sum(each.outcome.events for each in lanes) >= enough and _others_wait(lanes):
+                enough, taken = inf, _published(lanes)
                 yield
-        if parted:  # a version that came meanwhile would give lanes that have been sent a second turn
-            return
         some = self._in_turn(lanes)
-        self.allowance.begin(sum(lane.outcome.published for lane in lanes), self._lasted(bool(some)))
+        self.allowance.begin(taken + _published(lanes), self._lasted(bool(some)))
         for lane in some:
             await self._score(lane, len(lanes))
 
@@ -102,3 +99,7 @@ class Turns:
 def _others_wait(lanes: Collection[Lane]) -> bool:
     """Whether any is still to have its turn, or to go on with it."""
     return any(lane.is_next for lane in lanes)
+
+
+def _published(lanes: Collection[Lane]) -> int:
+    return sum(lane.outcome.published for lane in lanes)

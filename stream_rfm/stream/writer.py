@@ -241,11 +241,10 @@ class Writer(Service):
             self.on_failure()
             return
         ended = time.monotonic()
-        if not sent:
-            self._turns.allowance.learn(ended - making, sum(each.published for _, each in outcomes))
+        self._turns.allowance.learn(ended - making, sum(each.published for _, each in outcomes))
         outcomes = [*sent, *outcomes]
         self._accounts.committed(outcomes, ended - started, now())
-        self._pace.committed(ended - started, len(outcomes))
+        self._pace.committed(ended - started, len({lane.number for lane, _ in outcomes}))
         for version in made:
             self.take_version(version)
         self._note(outcomes, ends, settled_at)

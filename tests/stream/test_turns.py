@@ -218,23 +218,26 @@ async def test_half_of_it_may_be_sent_if_it_is_enough(shop, monkeypatch, sizes, 
     assert shop.parts == parts
 
 
-async def test_version_that_comes_behind_a_part_waits_for_the_next_transaction(shop, monkeypatch):
-    monkeypatch.setattr(turns, "_A_PART", 1)
-    for lane in shop.lanes:
-        shop.order(lane, 1)
-    async for _ in shop.turns.work(shop.lanes, lambda _: None):
-        sent = [lane.take() for lane in shop.lanes if lane.outcome.events]
-        shop.version(1)
-    assert len(sent) == 1
-    rest = [lane.take() for lane in shop.lanes]
-    assert [each.events for each in rest] == [0, 1]
-    assert sum(each.transitions for each in await shop.transaction()) > 0
-
-
-async def test_while_a_version_is_applied_all_is_sent_together(shop, monkeypatch):
+async def test_lane_of_which_half_was_sent_goes_on_with_a_version(shop, monkeypatch):
     monkeypatch.setattr(turns, "_A_PART", 1)
     shop.version(1)
     for lane in shop.lanes:
         shop.order(lane, 1)
-    await shop.transaction()
-    assert shop.parts == []
+    sent = []
+    async for _ in shop.turns.work(shop.lanes, lambda _: None):
+        sent += [lane.take() for lane in shop.lanes if lane.outcome.events]
+    rest = [lane.take() for lane in shop.lanes]
+    assert [each.events for each in sent] == [1]
+    assert [each.events for each in rest] == [0, 1]
+    assert rest[0].transitions > 0
+
+
+async def test_what_was_sent_counts_where_a_version_is_given_its_share(shop, monkeypatch):
+    monkeypatch.setattr(turns, "_A_PART", 1)
+    begun = []
+    monkeypatch.setattr(shop.turns.allowance, "begin", lambda others, _: begun.append(others))
+    for lane in shop.lanes:
+        shop.order(lane, 900, 901)
+    async for _ in shop.turns.work(shop.lanes, lambda _: None):
+        [lane.take() for lane in shop.lanes]
+    assert begun == [4]

@@ -4,12 +4,18 @@ import asyncio
 import json
 
 import pytest
+from broker import Message, write
 from members import committed, member_of, until, values_in
 from parts import Record, day, heartbeat, order, parts_of
+from snapshot_parts import facts
 
+from stream_rfm.model import instant
+from stream_rfm.model.quantiles import CutPoints
+from stream_rfm.model.version import Version
 from stream_rfm.stream import outcome, turns, waiting
 from stream_rfm.stream.edges import edges
 from stream_rfm.stream.offset_commit import Membership
+from stream_rfm.stream.writer import now
 
 
 @pytest.fixture
@@ -83,6 +89,41 @@ async def test_what_is_sent_in_parts_is_committed_together(declared, member, mon
     who = [[json.loads(each)["customer_id"] for each in some] for some in values]
     assert who == [["c-a", "c-d"], ["c-b", "c-e"]]
     assert await committed(declared) == {0: 3, 1: 2, 2: 0}
+
+
+async def test_part_that_was_sent_a_version_and_the_rest_are_one_transaction(declared, member, monkeypatch):
+    monkeypatch.setenv("STREAM_RFM_CLOCK", "wall")
+    monkeypatch.setattr(turns, "_A_PART", 1)
+    ts, sent = instant.iso(now() - instant.DAY), []
+    cuts = tuple(CutPoints.of_thresholds([1, 2, 3, 4]) for _ in range(3))
+    # What it is given has to be there for a successor, too.
+    write(declared.servers, declared.topics.orders.name, [Message(b"k", b"{}", [], n % 3) for n in range(24)])
+    async with parts_of(declared.settings) as parts, parts_of(declared.settings, "two") as successor:
+        await parts.take_over(member, 0, 1, 2)
+        send_part = parts.transactions.send_part
+        monkeypatch.setattr(
+            parts.transactions, "send_part", lambda work: (sent.append(work.places), send_part(work))
+        )
+        parts.writer.take_orders(1, [order(0, "c-z", ts=ts)], member.generation)
+        await parts.count(member, 0, *(order(offset, f"c-{offset}", ts=ts) for offset in range(5)))
+        parts.writer.take_version(Version(1, now(), 6, cuts, rules=parts.rules.fingerprint()))
+        commits = parts.value("stream_rfm_commits_total", result="committed")
+        parts.writer.take_orders(1, [order(1, "c-z", ts=ts)], member.generation)
+        last = [order(5, "c-0", ts=ts), order(6, "c-1", type="erase", ts=ts), order(7, "c-2", ts=ts)]
+        await parts.count(member, 0, *last)
+        assert [{place for _, place in places} for places in sent] == [{0}]
+        assert parts.value("stream_rfm_commits_total", result="committed") == commits + 1
+        # The others of partition 0 were scored behind what was sent of it.
+        assert {said[-1] for said in facts(parts).values()} == {1}
+        await successor.take_over(member, 0, 1, 2)
+        assert facts(successor) == facts(parts)
+        assert [lane.partition.position for lane in successor.lanes.values()] == [8, 2, 0]
+    values = await values_in(declared, declared.topics.transitions.name, 0)
+    said = [json.loads(each) for each in values]
+    for customer in {each["customer_id"] for each in said}:
+        of = [each for each in said if each["customer_id"] == customer]
+        assert [each["sequence"] for each in of] == list(range(1, len(of) + 1))
+        assert [each["from"] for each in of[1:]] == [each["to"] for each in of[:-1]]
 
 
 async def changelog_ends(parts):
