@@ -24,6 +24,9 @@ import workloads
 
 # A load is sustained if so long after the last order was due, in seconds, all are counted.
 _BEHIND_SECONDS = 0.5
+# And that so many times in succession: what is borne once may have met a minute in which the machine is quick,
+# and at 80% of it orders then waited for two seconds.
+_TIMES = 2
 # What is tried: parts of a full topic's rate, from above; and one between the first that goes and the last
 # that does not.
 _PARTS = [part / 100 for part in range(100, 20, -10)]
@@ -142,11 +145,14 @@ def _sustained(stage: staged.Stage, full: float, seconds: float) -> float:
     """The greatest load that does not grow into a backlog, in orders a second."""
     above = full
 
-    def is_sustained(rate: float) -> bool:
+    def is_behind(rate: float) -> bool:
         behind = stage.load(stage.plan(rate, seconds))["behind_seconds"]
         harness.progress(f"{rate:,.0f} orders/s: all counted {behind:.1f} s after the last was due")
         stage.wait_for_cache()
-        return behind <= _BEHIND_SECONDS
+        return behind > _BEHIND_SECONDS
+
+    def is_sustained(rate: float) -> bool:
+        return not any(is_behind(rate) for _ in range(_TIMES))
 
     for part in _PARTS:
         if is_sustained(rate := part * full):
