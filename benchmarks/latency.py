@@ -24,8 +24,8 @@ import workloads
 
 # A load is sustained if so long after the last order was due, in seconds, all are counted.
 _BEHIND_SECONDS = 0.5
-# And that so many times in succession: what is borne once may have met a minute in which the machine is quick,
-# and at 80% of it orders then waited for two seconds.
+# And that so many times in succession: what is borne once may have met a quick minute of the machine; at 80%
+# of such a load orders waited for two seconds.
 _TIMES = 2
 # What is tried: parts of a full topic's rate, from above; and one between the first that goes and the last
 # that does not.
