@@ -164,12 +164,10 @@ def test_a_crash_after_every_commit_changes_nothing(every):
 def test_late_events_do_not_disturb_it(numbers, more, rules, sizes, every):
     """A snapshot knows as of when a customer was scored; so it is compared with what was never killed."""
     events = decoded(numbers, kinds=ALL_KINDS, customers=4, late=True)
+    following = [replace(each, at=each.at + 40 * DAY) for each in decoded(more, kinds=ALL_KINDS, late=True)]
     # Nothing is of the future: its customer would be scored as of then, which only memory knows.
-    following = [
-        replace(event, at=min(event.at + 40 * DAY, NOW))
-        for event in decoded(more, kinds=ALL_KINDS, late=True)
-    ]
-    logs = spread(ended([*events, *following], DAY), 1)
+    past = [replace(event, at=min(event.at, NOW)) for event in [*events, *following]]
+    logs = spread(ended(past, DAY), 1)
     with small_blocks():
         held, undisturbed = (
             kind(batch_of(logs[0]), rules, Partition(0, rules, WALL)) for kind in (Copied, Held)
