@@ -243,9 +243,7 @@ async def test_one_that_was_begun_before_holds_what_it_is_given_then(declared, m
     async with transactions_of(declared) as transactions:
         transactions.begin([0, 1, 2])
         assert not transactions.is_begun
-        await transactions.commit(work_of(declared, b"1"), member)
-        transactions.begin([0])
-        assert transactions.is_begun
+        await begun(declared, transactions, member, b"1")
         # Kafka may have been told by now, or not yet.
         await asyncio.sleep(pause)
         work = work_of(declared, b"2", offset=2)
@@ -262,8 +260,7 @@ async def test_one_that_was_begun_before_holds_what_it_is_given_then(declared, m
 
 async def test_one_that_was_begun_in_vain_holds_nothing(declared, member):
     async with transactions_of(declared) as transactions:
-        await transactions.commit(work_of(declared, b"1"), member)
-        transactions.begin([0])
+        await begun(declared, transactions, member, b"1")
         assert await transactions.commit(Work(), member) == {}
         await transactions.commit(work_of(declared, b"2", offset=2), member)
         transactions.begin([0])
@@ -311,8 +308,7 @@ async def test_offsets_sent_before_the_records_are_committed_with_them(declared,
 async def test_whose_offsets_are_refused_before_the_records_has_committed_nothing(declared, member, pause):
     stale = replace(member, generation=member.generation + 7)
     async with transactions_of(declared) as transactions:
-        await transactions.commit(work_of(declared, b"1"), member)
-        transactions.begin([0])
+        await begun(declared, transactions, member, b"1")
         work = work_of(declared, b"stale", offset=9)
         transactions.send_offsets(work.offsets, stale)
         await asyncio.sleep(pause)
@@ -327,8 +323,7 @@ async def test_whose_offsets_are_refused_before_the_records_has_committed_nothin
 
 async def test_offsets_on_their_way_are_dropped_with_the_producer(declared, member):
     async with transactions_of(declared) as transactions:
-        await transactions.commit(work_of(declared, b"1"), member)
-        transactions.begin([0])
+        await begun(declared, transactions, member, b"1")
         transactions.send_offsets(work_of(declared, offset=9).offsets, member)
         await transactions.renew()
         await transactions.commit(work_of(declared, b"2", offset=2), member)

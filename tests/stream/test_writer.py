@@ -65,22 +65,31 @@ async def test_cycle_commits_transitions_segments_state_offsets_and_dead_letters
     ]
 
 
+def sent_of(parts, monkeypatch):
+    """The partitions of each part that is sent before the rest is counted, from now on."""
+    sent, send_part = [], parts.transactions.send_part
+
+    def send(work):
+        sent.append({number for _, number in work.places})
+        send_part(work)
+
+    monkeypatch.setattr(parts.transactions, "send_part", send)
+    return sent
+
+
 async def test_what_is_sent_in_parts_is_committed_together(declared, member, monkeypatch):
     monkeypatch.setenv("STREAM_RFM_CLOCK", "wall")
-    topics, sent = declared.topics, []
+    topics = declared.topics
     async with parts_of(declared.settings) as parts:
         await parts.take_over(member, 0, 1, 2, merge=False)
         parts.writer.take_orders(0, [order(0, "c-a")], member.generation)
         await parts.count(member, 1, order(0, "c-b"))
         monkeypatch.setattr(turns, "_A_PART", 1)
-        send_part = parts.transactions.send_part
-        monkeypatch.setattr(
-            parts.transactions, "send_part", lambda work: (sent.append(work.places), send_part(work))
-        )
+        sent = sent_of(parts, monkeypatch)
         parts.writer.take_orders(0, [order(1, "c-a"), order(2, "c-d")], member.generation)
         commits = parts.value("stream_rfm_commits_total", result="committed")
         await parts.count(member, 1, order(1, "c-e"))
-        assert [{place for _, place in places} for places in sent] == [{0}]
+        assert sent == [{0}]
         assert parts.value("stream_rfm_commits_total", result="committed") == commits + 1
         assert parts.value("stream_rfm_order_events_total", type="order") == 5
         ends = await changelog_ends(parts)
@@ -94,16 +103,13 @@ async def test_what_is_sent_in_parts_is_committed_together(declared, member, mon
 async def test_part_that_was_sent_a_version_and_the_rest_are_one_transaction(declared, member, monkeypatch):
     monkeypatch.setenv("STREAM_RFM_CLOCK", "wall")
     monkeypatch.setattr(turns, "_A_PART", 1)
-    ts, sent = instant.iso(now() - instant.DAY), []
+    ts = instant.iso(now() - instant.DAY)
     cuts = tuple(CutPoints.of_thresholds([1, 2, 3, 4]) for _ in range(3))
     # What it is given has to be there for a successor, too.
     write(declared.servers, declared.topics.orders.name, [Message(b"k", b"{}", [], n % 3) for n in range(24)])
     async with parts_of(declared.settings) as parts, parts_of(declared.settings, "two") as successor:
         await parts.take_over(member, 0, 1, 2)
-        send_part = parts.transactions.send_part
-        monkeypatch.setattr(
-            parts.transactions, "send_part", lambda work: (sent.append(work.places), send_part(work))
-        )
+        sent = sent_of(parts, monkeypatch)
         parts.writer.take_orders(1, [order(0, "c-z", ts=ts)], member.generation)
         await parts.count(member, 0, *(order(offset, f"c-{offset}", ts=ts) for offset in range(5)))
         parts.writer.take_version(Version(1, now(), 6, cuts, rules=parts.rules.fingerprint()))
@@ -111,7 +117,7 @@ async def test_part_that_was_sent_a_version_and_the_rest_are_one_transaction(dec
         parts.writer.take_orders(1, [order(1, "c-z", ts=ts)], member.generation)
         last = [order(5, "c-0", ts=ts), order(6, "c-1", type="erase", ts=ts), order(7, "c-2", ts=ts)]
         await parts.count(member, 0, *last)
-        assert [{place for _, place in places} for places in sent] == [{0}]
+        assert sent == [{0}]
         assert parts.value("stream_rfm_commits_total", result="committed") == commits + 1
         # The others of partition 0 were scored behind what was sent of it.
         assert {said[-1] for said in facts(parts).values()} == {1}
