@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from aiokafka.consumer.fetcher import OffsetResetStrategy
@@ -19,6 +18,7 @@ from faust.types import TP, ConsumerMessage
 
 from stream_rfm.stream import cancellation
 from stream_rfm.stream.breath import Breath
+from stream_rfm.stream.event import came
 from stream_rfm.stream.fetched import run_of, use_fetched, whole_batches
 from stream_rfm.stream.offset_commit import Membership
 
@@ -103,9 +103,7 @@ class BatchConsumer(driver.Consumer):
     async def _until_resumed(self) -> None:
         """Wait until a partition is fetched of again; not for ever, as others may be assigned."""
         self._resumed.clear()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_FETCH_SECONDS):
-                await self._resumed.wait()
+        await came(self._resumed, _FETCH_SECONDS)
 
     async def perform_seek(self) -> None:
         """Go on from where the state ends, which is not what Faust would ask the group for.

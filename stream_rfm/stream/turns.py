@@ -17,7 +17,7 @@ from stream_rfm.stream.breath import Breath
 from stream_rfm.stream.lane import ROWS, Lane
 
 # So many events are worth a request of their own: Kafka writes what they make while others are counted. One
-# part of each transaction, as a request for each partition's turn takes longer than it spares.
+# part of each transaction, as every request costs both sides something, whatever is in it.
 _A_PART = 2_000
 
 
@@ -50,7 +50,7 @@ class Turns:
         """
         self._breath = Breath()
         enough = max(_A_PART, sum(lane.waiting.records for lane in lanes) / 2)
-        taken = 0
+        counted = taken = 0
         for lane in lanes:
             while lane.is_next and not lane.outcome.is_full(len(lanes)):
                 lane.step(self._now())
@@ -58,7 +58,8 @@ class Turns:
             lane.look_around(self._now())
             await self._breath.if_held()
             worked(lane)
-            if sum(each.outcome.events for each in lanes) >= enough and _others_wait(lanes):
+            counted += lane.outcome.events
+            if counted >= enough and _others_wait(lanes):
                 enough, taken = inf, _published(lanes)
                 yield
         some = self._in_turn(lanes)

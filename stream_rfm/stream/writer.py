@@ -225,7 +225,8 @@ class Writer(Service):
             self.settled = True
             return
         making = time.monotonic()
-        offsets = self._gathering.offsets_of([*sent, *outcomes], made, self._merging)
+        done = [*sent, *outcomes]
+        offsets = self._gathering.offsets_of(done, made, self._merging)
         self._transactions.send_offsets(offsets, member)
         work = await self._gathering.work_of(outcomes, made, offsets, now())
         started, settled_at = time.monotonic(), now()
@@ -242,12 +243,11 @@ class Writer(Service):
             return
         ended = time.monotonic()
         self._turns.allowance.learn(ended - making, sum(each.published for _, each in outcomes))
-        outcomes = [*sent, *outcomes]
-        self._accounts.committed(outcomes, ended - started, now())
-        self._pace.committed(ended - started, len({lane.number for lane, _ in outcomes}))
+        self._accounts.committed(done, ended - started, now())
+        self._pace.committed(ended - started, len({lane.number for lane, _ in done}))
         for version in made:
             self.take_version(version)
-        self._note(outcomes, ends, settled_at)
+        self._note(done, ends, settled_at)
         self.settled = True
         self.wake()
 
