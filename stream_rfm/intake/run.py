@@ -20,7 +20,8 @@ from stream_rfm.model.arrays import Column, Ints
 #: bytes.
 OFFSET, STAMP, KEY, KEY_SIZE, VALUE, VALUE_SIZE, HEADERS, HEADERS_SIZE, SIZE = range(9)
 WIDTH = 9
-_PLACES = [KEY, VALUE, HEADERS]
+# The rows that say where something begins in the bytes.
+_PLACES = slice(KEY, HEADERS + 1, VALUE - KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +75,11 @@ class Run(Sequence[Record]):
         """The records at some places."""
         return Run(self.data, self.places[:, where])
 
-    def without_others(self) -> tuple[Column, Ints]:
-        """The bytes of these records alone, and where they are in those."""
-        places = self.places.copy()
-        start = int(places[KEY, 0])
-        end = int(places[HEADERS, -1] + places[HEADERS_SIZE, -1])
-        places[_PLACES] -= start
-        return self.data[start:end], places
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Where in the bytes these records begin and end."""
+        places = self.places
+        return int(places[KEY, 0]), int(places[HEADERS, -1] + places[HEADERS_SIZE, -1])
 
     def _bytes(self, start: int, size: int) -> bytes | None:
         return None if size < 0 else self.data[start : start + size].tobytes()
@@ -107,14 +106,20 @@ def joined(runs: Sequence[Sequence[Any]]) -> Sequence[Any]:
     in_columns = [run for run in runs if isinstance(run, Run)]
     if len(in_columns) < len(runs):
         return [record for run in runs for record in run]
-    parts, places, end = [], [], 0
+    parts, shifts, end = [], [], 0
     for run in in_columns:
-        part, its_places = run.without_others()
-        its_places[_PLACES] += end
-        parts.append(part)
-        places.append(its_places)
-        end += len(part)
-    return Run(np.concatenate(parts), np.concatenate(places, axis=1))
+        first, last = run.extent
+        parts.append(run.data[first:last])
+        shifts.append(end - first)
+        end += last - first
+    places = np.concatenate([run.places for run in in_columns], axis=1)
+    places[_PLACES] += np.repeat(shifts, [len(run) for run in in_columns])
+    return Run(np.concatenate(parts), places)
+
+
+def offset_of(run: Sequence[Any], which: int) -> int:
+    """The offset of one record of a run, which is not made for that."""
+    return int(run.places[OFFSET, which]) if isinstance(run, Run) else int(run[which].offset)
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:

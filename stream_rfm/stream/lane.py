@@ -10,6 +10,7 @@ import numpy as np
 
 from stream_rfm.intake.document import Intake
 from stream_rfm.intake.records import Read
+from stream_rfm.intake.run import offset_of
 from stream_rfm.model import instant
 from stream_rfm.model.order import Kind, Rejected
 from stream_rfm.model.version import Version
@@ -60,7 +61,7 @@ class Lane:
 
     def unread(self, run: list[Any]) -> list[Any]:
         """Those records of a run that were not read before: a seek may give some twice."""
-        if run[0].offset >= self._expected:
+        if offset_of(run, 0) >= self._expected:
             return run
         return run[bisect_left(run, self._expected, key=lambda record: record.offset) :]
 
@@ -72,7 +73,7 @@ class Lane:
             intake: what to read documents with.
         """
         self.waiting.put(run, intake)
-        self._expected = run[-1].offset + 1
+        self._expected = offset_of(run, -1) + 1
 
     def clear(self) -> None:
         """Drop what was read and not counted; it will be read again."""

@@ -128,6 +128,12 @@ def _sizes(run: Sequence[Any]) -> list[int]:
 
 def _cut(run: Sequence[Any]) -> Iterator[tuple[Sequence[Any], int]]:
     """Pieces of a run, each with its bytes."""
+    if isinstance(run, Run) and len(run) <= _PIECE_RECORDS:
+        size = int(run.places[SIZE].sum())
+        if size <= _PIECE_BYTES:
+            # As nearly all are.
+            yield run, size
+            return
     sizes = _sizes(run)
     for first in range(0, len(run), _PIECE_RECORDS):
         piece, of_them = run[first : first + _PIECE_RECORDS], sizes[first : first + _PIECE_RECORDS]

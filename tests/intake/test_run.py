@@ -4,7 +4,7 @@ import numpy as np
 from fetched_runs import run
 from test_scanned import Record
 
-from stream_rfm.intake.run import SIZE, Run, joined
+from stream_rfm.intake.run import SIZE, Run, joined, offset_of
 
 SOME = [
     Record(b"value", b"key", (("a", b"1"), ("a", b"\xff"), ("b", b""), ("c", None)), 41, 5),
@@ -52,3 +52,8 @@ def test_runs_are_joined_into_one():
 def test_records_one_by_one_make_the_whole_so():
     found = run(SOME)
     assert [facts(record) for record in joined([found[:2], list(found[2:])])] == [facts(r) for r in SOME]
+
+
+def test_an_offset_is_told_of_runs_and_of_records():
+    for some in (run(SOME), SOME, run(SOME)[1:]):
+        assert [offset_of(some, which) for which in (0, -1)] == [some[0].offset, 45]
