@@ -59,6 +59,7 @@ class SegmentCache:
         self._partitions: dict[int, Marks] = {}
         self._sweeping = Sweeping(self._calls, self._partitions, metrics)
         self._outbox = Outbox(self._partitions, self._sweeping, settings.sample_seconds)
+        metrics.cache_pending.set_function(lambda: self._outbox.pending)
         self._failures = 0
         self._writer = uuid.uuid4().hex[:16]
         self._stamped = 0
@@ -116,7 +117,6 @@ class SegmentCache:
         of it gets a share of the time, whatever a machine does in it, and scoring the rest.
         """
         await self._outbox.collect()
-        self._say_pending()
 
     @property
     def has_more(self) -> bool:
@@ -141,9 +141,6 @@ class SegmentCache:
         """Close the connections."""
         await self._calls.close()
 
-    def _say_pending(self) -> None:
-        self._metrics.cache_pending.set(self._outbox.pending)
-
     async def _make_first(self) -> bool:
         """Whether the first calls could be made."""
         first = self._outbox.sends[0]
@@ -155,7 +152,6 @@ class SegmentCache:
             done = await self._done(self._send, sends)
         if done:
             self._outbox.done(calls)
-            self._say_pending()
             self._on_room()
             return True
         # When Redis is back, what has changed last is to be found there first.

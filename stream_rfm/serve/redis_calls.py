@@ -17,12 +17,12 @@ from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
-from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError
 
 from stream_rfm.serve.bulk import CUSTOMER_KEY, framed
+from stream_rfm.serve.kept_connection import KeptConnection
 from stream_rfm.serve.marks import SCHEMA, Send, Watermark
 from stream_rfm.settings import RedisSettings
 
@@ -125,6 +125,7 @@ class RedisCalls:
             socket_connect_timeout=seconds,
             retry=Retry(NoBackoff(), 0),
         )
+        self._writing = KeptConnection(self._redis.connection_pool, seconds)
 
     async def write(self, calls: Sequence[tuple[Send, bytes]]) -> list[bool]:
         """Write customers and their partitions' stamps, on one way to Redis and back.
@@ -148,19 +149,8 @@ class RedisCalls:
 
     async def _run(self, calls: Sequence[tuple[Send, bytes]]) -> list[Any]:
         """What Redis answers to each, an error where it did not do it."""
-        packed = [_packed(send, expected) for send, expected in calls]
-        pool: Any = self._redis.connection_pool
         # Not by way of a pipeline of the client: that packs each argument by itself, in Python.
-        connection = await pool.get_connection()
-        try:
-            await connection.send_packed_command(packed)
-            return [await _answer(connection) for _ in calls]
-        except BaseException:
-            # Answers may still be under way, and are not those of the next who is given this connection.
-            await connection.disconnect(nowait=True)
-            raise
-        finally:
-            await pool.release(connection)
+        return await self._writing.ask([_packed(send, expected) for send, expected in calls])
 
     async def values(self, partition: int, keys: list[bytes]) -> tuple[bytes | None, list[bytes | None]]:
         """A partition's stamp, and the values of some keys at the same instant."""
@@ -208,6 +198,7 @@ class RedisCalls:
 
     async def close(self) -> None:
         """Close the connections."""
+        await self._writing.close()
         await self._redis.aclose()
 
 
@@ -239,13 +230,6 @@ def _packed(send: Send, expected: bytes) -> bytes:
     return b"".join(
         (b"*%d\r\n" % size, framed(said), send.customers.keys, framed(arguments), send.customers.values)
     )
-
-
-async def _answer(connection: AbstractConnection) -> Any:
-    try:
-        return await connection.read_response()
-    except ResponseError as error:
-        return error
 
 
 def _partitions_of(keys: list[bytes], values: list[bytes | None]) -> Iterator[tuple[bytes, int]]:
