@@ -24,7 +24,9 @@ def main() -> None:
     names = parser.add_subparsers(dest="benchmark", metavar="BENCHMARK")
     for name, benchmark in whole.BENCHMARKS.items():
         doc = benchmark.__doc__ or ""
-        benchmark.add_options(names.add_parser(name, description=doc, help=doc.partition("\n")[0]))
+        # A percent sign of a help would be taken for a place to put something in.
+        said = doc.partition("\n")[0].replace("%", "%%")
+        benchmark.add_options(names.add_parser(name, description=doc, help=said))
     report.add_options(names.add_parser("report", help="write the summary and the plot of a run's results"))
     parser.add_argument(
         "--quick", action="store_true", help="all of them, as small as shows that each of them works"
