@@ -10,6 +10,8 @@ from stream_rfm.stream.snapshots import Snapshots
 from stream_rfm.stream.writer import Writer
 
 _LOOK_SECONDS = 1.0
+# What part of a processor writing may take while orders are scored on it, and when there are none any more.
+_BESIDE_ORDERS, _AT_THE_END = 0.25, 1.0
 _SWEEP_SECONDS = 3600.0
 # At the end of a worker so long at most goes into the last ones.
 _STOP_SECONDS = 5.0
@@ -20,7 +22,11 @@ _OF_LIFE = 4
 
 
 class SnapshotWriting:
-    """Copies one partition after the other, and hands each copy to be written."""
+    """Copies one partition after the other, and hands each copy to be written.
+
+    Between two of them is time to count what has waited for the first: in succession, all of them would keep
+    orders waiting for much longer than each by itself.
+    """
 
     def __init__(self, snapshots: Snapshots, writer: Writer, seconds: float) -> None:
         """Prepare to write.
@@ -39,14 +45,15 @@ class SnapshotWriting:
     async def run(self) -> None:
         """Write what is due, until cancelled."""
         while True:
-            await asyncio.sleep(min(_LOOK_SECONDS, self._seconds))
+            each = self._seconds / max(1, len(self._writer.lanes))
+            await asyncio.sleep(min(_LOOK_SECONDS, each))
             if time.monotonic() - self._swept > _SWEEP_SECONDS:
                 self._swept = time.monotonic()
                 await self._snapshots.sweep()
-            for lane in list(self._writer.lanes.values()):
-                if self._is_due(lane):
-                    self._tried[lane.number] = time.monotonic()
-                    await self._write(lane)
+            lane = self._next()
+            if lane is not None:
+                self._tried[lane.number] = time.monotonic()
+                await self._write(lane, _BESIDE_ORDERS)
 
     async def stop(self) -> None:
         """Write the last state of the partitions, as many as there is time for; the others keep theirs."""
@@ -54,7 +61,12 @@ class SnapshotWriting:
         for lane in list(self._writer.lanes.values()):
             head = self._snapshots.head(lane.number)
             if time.monotonic() < give_up and (head is None or head.offset != lane.changelog_end):
-                await self._write(lane)
+                await self._write(lane, _AT_THE_END)
+
+    def _next(self) -> Lane | None:
+        """Of the partitions that are due the one that has waited for longest."""
+        due = (lane for lane in self._writer.lanes.values() if self._is_due(lane))
+        return min(due, key=lambda lane: self._tried.get(lane.number, float("-inf")), default=None)
 
     def _is_due(self, lane: Lane) -> bool:
         if time.monotonic() - self._tried.get(lane.number, float("-inf")) < self._seconds:
@@ -68,7 +80,7 @@ class SnapshotWriting:
         customers = lane.partition.store.customers.count
         return records > max(_FEW_RECORDS, customers // _CUSTOMERS_A_RECORD)
 
-    async def _write(self, lane: Lane) -> None:
+    async def _write(self, lane: Lane, share: float) -> None:
         writer = self._writer
         # While the lock is held nothing changes state: the thread may take its time, and the loop goes on.
         async with writer.lock:
@@ -77,4 +89,4 @@ class SnapshotWriting:
                 return
             taken = await asyncio.to_thread(lane.partition.snapshot)
         if taken is not None:
-            await self._snapshots.save(lane.number, taken, offset, settled_at)
+            await self._snapshots.save(lane.number, taken, offset, settled_at, share)

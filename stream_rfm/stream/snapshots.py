@@ -127,7 +127,9 @@ class Snapshots:
             },
         )
 
-    async def save(self, partition: int, snapshot: Snapshot, offset: int, settled_at: int) -> None:
+    async def save(
+        self, partition: int, snapshot: Snapshot, offset: int, settled_at: int, share: float = 1.0
+    ) -> None:
         """Write a snapshot; where that fails, the one that was there stays, and it is said once.
 
         Args:
@@ -135,6 +137,7 @@ class Snapshots:
             snapshot: its state.
             offset: the offset behind what of the changelog it holds.
             settled_at: an instant before which nothing was written behind that.
+            share: what part of a processor writing may take.
         """
         topic_id = self._identity.topic_id if self._identity else None
         if topic_id is None:
@@ -149,7 +152,11 @@ class Snapshots:
         )
         started = time.monotonic()
         try:
-            written = await asyncio.to_thread(self._write, head, snapshot, partition in self._refused)
+            written = await asyncio.to_thread(
+                lambda: self._files.write(
+                    head, encode(head, snapshot), replaces_newer=partition in self._refused, share=share
+                )
+            )
         except OSError as error:
             self._metrics.snapshots.labels("failed").inc()
             if not self._failing:
@@ -177,9 +184,6 @@ class Snapshots:
                 await asyncio.to_thread(self._files.sweep, before)
             except OSError as error:
                 log.warning("old snapshots cannot be removed", extra={"reason": error.strerror})
-
-    def _write(self, head: Head, snapshot: Snapshot, replaces_newer: bool) -> bool:  # noqa: FBT001 - of a thread
-        return self._files.write(head, encode(head, snapshot), replaces_newer=replaces_newer)
 
     def _read(self, partition: int) -> Loaded | None:
         raw = self._files.read(partition)

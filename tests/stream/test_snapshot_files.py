@@ -69,3 +69,16 @@ class TestFiles:
             files.write(later, buffers())
         assert decode(files.read(0))[0] == HEAD
         assert len(list(files.path(0).parent.iterdir())) == 1
+
+    def test_writing_sleeps_for_the_rest_of_its_share_after_each_piece(self, files, monkeypatch):
+        slept = []
+        monkeypatch.setattr("stream_rfm.stream.snapshot_files._PIECE", 100)
+        monkeypatch.setattr("time.sleep", slept.append)
+        buffers = encode(HEAD, _EMPTY)
+        files.write(HEAD, buffers, share=0.25)
+        assert len(slept) == sum(-(-len(buffer) // 100) for buffer in buffers)
+        assert min(slept) >= 0 < sum(slept)
+        assert files.read(0) == b"".join(map(bytes, buffers))
+        slept.clear()
+        files.write(msgspec.structs.replace(HEAD, offset=9), buffers)
+        assert set(slept) == {0}

@@ -113,3 +113,24 @@ async def test_it_is_written_when_enough_was_written_and_not_before(declared, me
         await reaches(parts.lanes[0].changelog_end)
         assert 0 <= snapshots.age(0) < 20
         running.cancel()
+
+
+async def test_one_partition_is_copied_at_a_time(declared, member, monkeypatch):
+    async with parts_of(declared.settings) as parts:
+        snapshots = keeping(parts)
+        await parts.take_over(member, 0, 1)
+        for partition in (0, 1):
+            await parts.count(member, partition, order(0, "c-a"))
+
+        async def written(count: int, look_seconds: float) -> list[int]:
+            monkeypatch.setattr("stream_rfm.stream.snapshot_writing._LOOK_SECONDS", look_seconds)
+            writing = SnapshotWriting(snapshots, parts.writer, 600)
+            running = asyncio.create_task(writing.run())
+            async with asyncio.timeout(10):
+                while sum(snapshots.head(each) is not None for each in (0, 1)) < count:  # noqa: ASYNC110 - polled
+                    await asyncio.sleep(0.02)
+            running.cancel()
+            return [each for each in (0, 1) if snapshots.head(each) is not None]
+
+        assert len(await written(1, 1.0)) == 1
+        assert await written(2, 0.01) == [0, 1]
