@@ -6,7 +6,8 @@ import os
 import uuid
 from collections.abc import Iterator
 
-import hypothesis  # noqa: F401 - or its plugin imports it in the summary, at which CPython 3.11 may stumble
+# Before any test: else the plugin imports hypothesis in the summary, at which CPython 3.11 may stumble.
+import profiles  # noqa: F401 - how hypothesis runs
 import pytest
 from deployment import Deployment
 from redis import Redis

@@ -1,4 +1,3 @@
-import profiles  # noqa: F401 - how hypothesis runs
 import pytest
 
 from stream_rfm.table import entries, hash_index, plain, settling, slots

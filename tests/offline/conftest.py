@@ -1,1 +1,0 @@
-import profiles  # noqa: F401 - how hypothesis runs
