@@ -1,8 +1,7 @@
 """One connection to Redis that is kept, for calls that are made one after the other.
 
 The client's own way takes a connection out of its pool for each call, looks whether it is still good, and
-makes a task of each writing: that is nearly as much work as the call itself, of which a worker makes
-thousands a second.
+makes a task of each writing: a third of what a call takes a worker that makes hundreds a second.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ class KeptConnection:
     async def _ask(self, commands: Sequence[bytes]) -> list[Any]:
         try:
             if self._connection is None:
-                self._connection = await self._connect()
+                await self._connect()
             async with asyncio.timeout(self._seconds):
                 await self._connection.send_packed_command(commands, check_health=False)
                 return [await _answer(self._connection) for _ in commands]
@@ -71,17 +70,12 @@ class KeptConnection:
             await self.close()
             raise
 
-    async def _connect(self) -> Any:
-        connection: Any = self._pool.make_connection()
+    async def _connect(self) -> None:
+        self._connection = self._pool.make_connection()
         # One limit for all that is sent together, instead of one for each writing and reading.
-        connection.socket_timeout = None
-        try:
-            async with asyncio.timeout(self._seconds):
-                await connection.connect()
-        except BaseException:
-            await connection.disconnect(nowait=True)
-            raise
-        return connection
+        self._connection.socket_timeout = None
+        async with asyncio.timeout(self._seconds):
+            await self._connection.connect()
 
 
 async def _answer(connection: Any) -> Any:

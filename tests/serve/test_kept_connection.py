@@ -23,7 +23,7 @@ async def kept(valkey):
     await pool.aclose()
 
 
-async def number_of(kept: KeptConnection) -> bytes:
+async def number_of(kept: KeptConnection) -> int:
     [number] = await kept.ask([packed(b"CLIENT", b"ID")])
     return number
 
