@@ -25,13 +25,14 @@ from stream_rfm.kafka.topics import LARGEST_RECORD, TABLE, Topics, topics_of
 from stream_rfm.serve.background import Background
 from stream_rfm.serve.cache import SegmentCache
 from stream_rfm.serve.http import HealthServer
-from stream_rfm.serve.metrics import Metrics, PartitionFacts
+from stream_rfm.serve.metrics import Metrics
 from stream_rfm.settings import KafkaSettings, Settings, load
 from stream_rfm.stream.accounts import Accounts
 from stream_rfm.stream.customer_table import CustomerTable
 from stream_rfm.stream.gathering import Gathering
 from stream_rfm.stream.merging import Merging
 from stream_rfm.stream.named_member import say_names
+from stream_rfm.stream.partition_facts import facts_of
 from stream_rfm.stream.publication import Publication
 from stream_rfm.stream.recovery import StateRecovery, StateTables
 from stream_rfm.stream.snapshot_writing import SnapshotWriting
@@ -235,22 +236,15 @@ def _wire_faust(app: ScorerApp, topics: Topics, takeover: Takeover, transactions
 
 
 def _wire_metrics(app: ScorerApp, metrics: Metrics, topics: Topics, snapshots: Snapshots | None) -> None:
-    def facts() -> Iterable[PartitionFacts]:
-        for number, lane in sorted(app.writer.lanes.items()):
-            end = None
-            with suppress(Exception):  # between two assignments there is none
-                end = app.consumer.highwater(TP(topics.orders.name, number))
-            yield PartitionFacts(
-                partition=number,
-                lag=None if end is None else max(0, end - lane.partition.position),
-                customers=lane.partition.store.customers.living,
-                memory=lane.partition.store.nbytes,
-                waiting=lane.partition.waiting,
-                clock_ahead=lane.clock_ahead,
-                snapshot_age=None if snapshots is None else snapshots.age(number),
-            )
+    def end_of(partition: int) -> int | None:
+        with suppress(Exception):  # between two assignments there is none
+            return cast(int | None, app.consumer.highwater(TP(topics.orders.name, partition)))
+        return None
 
-    metrics.partitions.source = facts
+    def snapshot_age(partition: int) -> float | None:
+        return None if snapshots is None else snapshots.age(partition)
+
+    metrics.partitions.source = lambda: facts_of(app.writer.lanes, end_of, snapshot_age)
 
 
 def _declare_agents(app: ScorerApp, topics: Topics) -> None:

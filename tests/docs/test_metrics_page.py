@@ -7,7 +7,8 @@ from pages import code, read, rows
 from prometheus_client.metrics_core import Metric
 
 from stream_rfm.model.order import Kind, Reason
-from stream_rfm.serve.metrics import Metrics, PartitionFacts
+from stream_rfm.serve.metrics import Metrics
+from stream_rfm.serve.partition_metrics import PartitionFacts
 
 
 @pytest.fixture
