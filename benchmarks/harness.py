@@ -243,8 +243,8 @@ def progress(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def save(folder: Path, name: str, options: dict[str, Any], results: dict[str, Any]) -> Path:
-    """Keep what was measured, as it was."""
+def save(folder: Path, name: str, options: dict[str, Any], results: dict[str, Any], stolen: float) -> Path:
+    """Keep what was measured, as it was, and which part of the cores' time the host took meanwhile."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
     said = {
@@ -252,6 +252,7 @@ def save(folder: Path, name: str, options: dict[str, Any], results: dict[str, An
         "machine": machine(),
         "ended_at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "load": os.getloadavg(),
+        "stolen": stolen,
         "options": options,
         "results": results,
     }

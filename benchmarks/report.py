@@ -25,6 +25,12 @@ class _Found:
     tables: Sequence[tables.Table]
 
     @property
+    def stolen(self) -> str:
+        """Which part of the cores' time the host took; of results that do not say so, nothing."""
+        share = self.said.get("stolen")
+        return "" if share is None else f" ({share:.1%} stolen)"
+
+    @property
     def command(self) -> str:
         """What makes it alone, with the options that are not the default ones."""
         given = _given(self.name, self.said["options"])
@@ -85,9 +91,11 @@ def _markdown(found: Sequence[_Found]) -> str:
         "Valkey and all that sends and waits on the last. Minimum, median and maximum are of the runs;\n"
         "a goal is met if the median meets it. Times are of one machine on one day: what lasts are ratios."
     )
+    if any(each.stolen for each in found):
+        head += "\nStolen is the part of what its cores wanted to do that the host gave to other machines meanwhile."
     parts = ["# Performance", head, _goals(found)]
     for each in found:
-        parts.append(f"## {each.name}\n\n`{each.command}`")
+        parts.append(f"## {each.name}\n\n`{each.command}`{each.stolen}")
         parts += [table.markdown() for table in each.tables]
     return "\n\n".join(parts) + "\n"
 

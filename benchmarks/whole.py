@@ -28,6 +28,7 @@ import tables
 import throughput
 import transactions
 import workers
+from neighbours import CoreTime
 
 #: Each has add_options(), measure() and show(); those of the summary first, in its order.
 BENCHMARKS: dict[str, ModuleType] = {
@@ -70,11 +71,14 @@ _QUICK = {
 
 def one(name: str, options: argparse.Namespace, folder: Path) -> Sequence[tables.Table]:
     """Make one benchmark: print its tables, and keep what was measured."""
+    begun = CoreTime.now()
     results = BENCHMARKS[name].measure(options)
-    harness.save(folder, name, vars(options), results)
+    stolen = CoreTime.now().stolen_since(begun)
+    harness.save(folder, name, vars(options), results, stolen)
     shown: Sequence[tables.Table] = BENCHMARKS[name].show(options, results)
     for table in shown:
         print(f"\n{table.markdown()}", flush=True)
+    harness.progress(f"{stolen:.1%} of what the cores wanted to do the host gave to others meanwhile.")
     return shown
 
 
