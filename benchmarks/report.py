@@ -92,7 +92,7 @@ def _markdown(found: Sequence[_Found]) -> str:
         "a goal is met if the median meets it. Times are of one machine on one day: what lasts are ratios."
     )
     if any(each.stolen for each in found):
-        head += "\nStolen is the part of what its cores wanted to do that the host gave to other machines meanwhile."
+        head += "\nStolen is which part of what its cores wanted to do the host gave to other machines."
     parts = ["# Performance", head, _goals(found)]
     for each in found:
         parts.append(f"## {each.name}\n\n`{each.command}`{each.stolen}")
