@@ -30,16 +30,8 @@ class CoreTime:
     @classmethod
     def now(cls) -> CoreTime:
         """Until now."""
-        return cls.of(_STAT.read_text())
-
-    @classmethod
-    def of(cls, stat: str) -> CoreTime:
-        """As the kernel says it.
-
-        Args:
-            stat: what ``/proc/stat`` holds.
-        """
-        ticks = [int(field) for field in stat.split("\n", 1)[0].split()[1 : 1 + _FIELDS]]
+        of_all_cores = _STAT.read_text().split("\n", 1)[0].split()
+        ticks = [int(field) for field in of_all_cores[1 : 1 + _FIELDS]]
         return cls(sum(ticks) - sum(ticks[place] for place in _IDLE), ticks[_STOLEN])
 
     def stolen_since(self, before: CoreTime) -> float:
