@@ -6,11 +6,14 @@ import logging
 import ssl
 from typing import Any
 
-from tenacity import RetryCallState
+from aiokafka.errors import KafkaError
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_never, wait_exponential
 
 from stream_rfm.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
+
+_LONGEST_PAUSE = 5.0
 
 
 def for_kafka_python(kafka: KafkaSettings) -> dict[str, Any]:
@@ -39,6 +42,16 @@ def ssl_context(kafka: KafkaSettings) -> ssl.SSLContext | None:
     if "SSL" not in kafka.security_protocol:
         return None
     return ssl.create_default_context(cafile=str(kafka.ssl_cafile) if kafka.ssl_cafile else None)
+
+
+def until_there() -> AsyncRetrying:
+    """Try what a client of aiokafka does again for as long as Kafka is not there, and say so."""
+    return AsyncRetrying(
+        retry=retry_if_exception_type((KafkaError, OSError)),
+        wait=wait_exponential(multiplier=0.1, max=_LONGEST_PAUSE),
+        stop=stop_never,
+        before_sleep=say_waiting,
+    )
 
 
 def say_waiting(state: RetryCallState) -> None:

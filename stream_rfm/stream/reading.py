@@ -29,10 +29,10 @@ async def reading(kafka: KafkaSettings, **options: Any) -> AsyncIterator[AIOKafk
             **options,
         }
     )
-    await consumer.start()
-    # aiokafka's stop() raises CancelledError where the tasks that start() has made did not run yet.
-    await asyncio.sleep(0)
     try:
+        await consumer.start()
+        # aiokafka's stop() raises CancelledError where the tasks that start() has made did not run yet.
+        await asyncio.sleep(0)
         yield consumer
     finally:
         await consumer.stop()

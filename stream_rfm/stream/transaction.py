@@ -12,7 +12,6 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError, TransactionalIdAuthorizationFailed
 from aiokafka.producer.transaction_manager import TransactionState
 from aiokafka.structs import OffsetAndMetadata
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_never, wait_exponential
 
 from stream_rfm.kafka import connection
 from stream_rfm.kafka.rights import RightsError
@@ -28,7 +27,6 @@ _RETRY_BACKOFF_MS = 4
 # A transaction touches what any of the last so many has touched, most likely.
 _LIKELY = 4
 _GIVE_UP_SECONDS = 1.0
-_LONGEST_PAUSE = 5.0
 # At the end of a worker: as long as a broker that is there may need to end what is open.
 _CLOSE_SECONDS = 5.0
 
@@ -175,12 +173,7 @@ class Transactions:
         Raises:
             RightsError: the right to use the name is missing.
         """
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception_type((KafkaError, OSError)),
-            wait=wait_exponential(multiplier=0.1, max=_LONGEST_PAUSE),
-            stop=stop_never,
-            before_sleep=connection.say_waiting,
-        ):
+        async for attempt in connection.until_there():
             with attempt:
                 await self._start()
 

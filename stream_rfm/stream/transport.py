@@ -21,6 +21,7 @@ from stream_rfm.stream.breath import Breath
 from stream_rfm.stream.event import came
 from stream_rfm.stream.fetched import run_of, use_fetched, whole_batches
 from stream_rfm.stream.offset_commit import Membership
+from stream_rfm.stream.starting import when_there
 
 #: Records of partitions, by their numbers.
 Runs = list[tuple[int, Sequence[Any]]]
@@ -47,6 +48,14 @@ class CommittedConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_min_bytes = _FETCH_BYTES  # noqa: SLF001 - see above
         return consumer
 
+    async def on_start(self) -> None:
+        """Start as soon as Kafka is there."""
+        await when_there(self, super().on_start, self._give_up)
+
+    async def _give_up(self) -> None:
+        if self._consumer is not None:
+            await self._consumer.stop()
+
     async def on_thread_stop(self) -> None:
         """Stop, also where a fetch was about to be tried again: its cancellation escapes from aiokafka."""
         try:
@@ -56,6 +65,19 @@ class CommittedConsumerThread(driver.AIOKafkaConsumerThread):
                 raise
             # What aiokafka would have done next. Else the worker would wait for this thread for ever.
             await self._ensure_consumer()._client.close()  # noqa: SLF001 - there is no other way
+
+
+class WaitingProducer(driver.Producer):
+    """Faust's producer, which sends nothing: records go in our transactions. It starts as the others do."""
+
+    async def on_start(self) -> None:
+        """Start as soon as Kafka is there."""
+        await super(driver.Producer, self).on_start()
+        await when_there(self, self._connect, self.on_stop)
+
+    async def _connect(self) -> None:
+        self._producer = self._new_producer()
+        await self._producer.start()
 
 
 class BatchConsumer(driver.Consumer):
@@ -163,7 +185,7 @@ def transport_of(app: Any, positions: Positions, on_out_of_range: Callable[[], N
     class Transport(driver.Transport):
         pass
 
-    Transport.Consumer = Consumer
+    Transport.Consumer, Transport.Producer = Consumer, WaitingProducer
     return Transport(app.conf.broker, app)
 
 

@@ -1,6 +1,7 @@
 """Kafka that is not there: waited for at the start, outlived while running; and signals are heeded."""
 
 import signal
+import sys
 import time
 from dataclasses import replace
 
@@ -14,6 +15,13 @@ from stream_rfm.local.kafka import KafkaBroker
 from stream_rfm.local.services import Endpoints
 
 WAITING = "kafka is not there yet; trying again"
+# A worker whose topics are seen to: what comes next are the clients that Faust keeps.
+GOING_ON = """
+from stream_rfm import worker
+from stream_rfm.settings import load
+worker._prepare_topics = lambda *_: None
+worker.run(load())
+"""
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +55,25 @@ def test_kafka_is_waited_for_and_the_log_says_so(kafka, documents, tmp_path):
             assert all(kafka.bootstrap_servers in entry["reason"] for entry in each.logged(WAITING))
         assert ended.end(5) == 0
         assert ended.logged("ending")
+        assert "Traceback" not in ended.said
+        kafka.start()
+        worker.wait_until_ready()
+        command("produce", written(tmp_path / "orders.jsonl", between(documents, 0, 5)), "--until", day(5))
+        exported(day(5), tmp_path / "export.csv")
+        assert worker.end() == 0
+
+
+def test_kafka_that_goes_as_a_worker_starts_is_waited_for(kafka, documents, tmp_path):
+    command("topics", "create")
+    kafka.stop()
+    going_on = (sys.executable, "-c", GOING_ON)
+    with (
+        Worker(tmp_path / "ended", command=going_on) as ended,
+        Worker(tmp_path / "worker", command=going_on) as worker,
+    ):
+        for each in (ended, worker):
+            assert eventually(lambda each=each: len(each.logged(WAITING)) >= 2, 20)
+        assert ended.end(5) == 0
         assert "Traceback" not in ended.said
         kafka.start()
         worker.wait_until_ready()

@@ -1,5 +1,9 @@
-from aiokafka import AIOKafkaProducer, TopicPartition
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaConnectionError
 
+from stream_rfm.local.ports import HOST, free_ports
+from stream_rfm.settings import KafkaSettings
 from stream_rfm.stream.reading import reading
 
 
@@ -7,6 +11,20 @@ async def test_it_can_be_left_at_once(declared):
     for _ in range(20):
         async with reading(declared.settings.kafka):
             pass
+
+
+async def test_it_leaves_nothing_open_where_kafka_is_not_there(monkeypatch):
+    stopped, stop = [], AIOKafkaConsumer.stop
+
+    async def seen(consumer):
+        await stop(consumer)
+        stopped.append(consumer)
+
+    monkeypatch.setattr(AIOKafkaConsumer, "stop", seen)
+    with pytest.raises(KafkaConnectionError):
+        async with reading(KafkaSettings(bootstrap_servers=f"{HOST}:{free_ports(1)[0]}")):
+            pytest.fail("nobody answers")
+    assert len(stopped) == 1
 
 
 async def test_it_reads_what_is_committed_unless_it_is_told_otherwise(declared):
