@@ -5,6 +5,8 @@ was due: nothing that stands still hides what waits for it. A tenth of the order
 first transition has to follow. The greatest load is measured the same way: it is the greatest that is
 sustained, so that no backlog grows (Karimov et al., "Benchmarking Distributed Stream Data Processing
 Systems", ICDE 2018). It is less than what a worker makes of a full topic, when Kafka has nothing to take in.
+
+Brokers do not verify (``verification.py``); half of the greatest load is put on once more while they do.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import numpy as np
 import staged
 import tables
 import throughput
+import verification
 import workloads
 
 # A load is sustained if so long after the last order was due, in seconds, all are counted.
@@ -27,6 +30,8 @@ _BEHIND_SECONDS = 0.5
 # And that so many times in succession: what is borne once may have met a quick minute of the machine; at 80%
 # of such a load orders waited for two seconds.
 _TIMES = 2
+# The load that is judged, in percent of the greatest.
+_HALF = 50
 # What is tried: parts of a full topic's rate, from above; and one between the first that goes and the last
 # that does not.
 _PARTS = [part / 100 for part in range(100, 20, -10)]
@@ -50,29 +55,29 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     settings = dict(setting.split("=", 1) for setting in options.settings)
     sizes = options.partitions, options.customers
     with harness.bench() as bench:
+        servers = bench.endpoints.bootstrap_servers
         for run in range(1, options.runs + 1):
             full = greatest = float(options.rate)
-            if not options.rate:
-                with staged.stage(bench, f"greatest{run}-", *sizes, **settings) as stage:
-                    full = _of_full_topic(stage, options.orders)
-                    greatest = _sustained(stage, full, options.seconds)
-            harness.progress(f"run {run}: at most {greatest:,.0f} orders/s, of a full topic {full:,.0f}")
-            # Of customers who were not there before: those that the greatest load has brought are too many.
-            with staged.stage(bench, f"latency{run}-", *sizes, **settings) as stage:
-                loads = _loads(stage, options, greatest, run)
-            runs.append({"greatest": greatest, "full": full, "loads": loads})
+            with verification.without(servers):
+                if not options.rate:
+                    with staged.stage(bench, f"greatest{run}-", *sizes, **settings) as stage:
+                        full = _of_full_topic(stage, options.orders)
+                        greatest = _sustained(stage, full, options.seconds)
+                harness.progress(f"run {run}: at most {greatest:,.0f} orders/s, of a full topic {full:,.0f}")
+                # Of customers who were not there before: the greatest load has brought too many.
+                with staged.stage(bench, f"latency{run}-", *sizes, **settings) as stage:
+                    loads = {f"{load:g}": _load(stage, options, greatest, load) for load in options.loads}
+            with staged.stage(bench, f"verified{run}-", *sizes, **settings) as stage:
+                verified = _load(stage, options, greatest, _HALF)
+            runs.append({"greatest": greatest, "full": full, "loads": loads, "verified": verified})
     return {"runs": runs}
 
 
-def _loads(
-    stage: staged.Stage, options: argparse.Namespace, greatest: float, run: int
-) -> dict[str, dict[str, Any]]:
-    loads = {}
-    for load in options.loads:
-        plan = stage.plan(greatest * load / 100, options.seconds)
-        loads[f"{load:g}"] = found = staged.json_of(stage.load(plan, lookups=True))
-        harness.progress(f"run {run}: {plan.rate:,.0f} orders/s: {_said(found)}")
-    return loads
+def _load(stage: staged.Stage, options: argparse.Namespace, greatest: float, load: float) -> dict[str, Any]:
+    plan = stage.plan(greatest * load / 100, options.seconds)
+    found = staged.json_of(stage.load(plan, lookups=True))
+    harness.progress(f"{load:g}%, {plan.rate:,.0f} orders/s: {_said(found)}")
+    return found
 
 
 def show(options: argparse.Namespace, results: dict[str, Any]) -> Sequence[tables.Table]:
@@ -83,12 +88,16 @@ def show(options: argparse.Namespace, results: dict[str, Any]) -> Sequence[table
     ]
     for load in runs[0]["loads"]:
         found = [run["loads"][load] for run in runs]
-        at_half = load == "50"
+        at_half = load == f"{_HALF}"
         transition = {"p99": tables.Goal(150)} if at_half else {}
         lookup = {"p99": tables.Goal(250)} if at_half else {}
         name = f"at {load}%: order to"
         figures += tables.percentiles(f"{name} transition", [run["transition"] for run in found], transition)
         figures += tables.percentiles(f"{name} lookup", [run["lookup"] for run in found], lookup)
+    verified = [run["verified"] for run in runs]
+    for what in ("transition", "lookup"):
+        name = f"at {_HALF}%, verified: order to {what}"
+        figures += tables.percentiles(name, [found[what] for found in verified], {})
     counts = [found["counts"] for run in runs for found in run["loads"].values()]
     for name, what in (
         ("Redis writes", harness.CACHE_WRITES),
@@ -96,7 +105,10 @@ def show(options: argparse.Namespace, results: dict[str, Any]) -> Sequence[table
     ):
         shares = [count[what] / count[harness.TRANSITIONS] for count in counts]
         figures.append(tables.Figure(f"{name}, for each transition", shares, 3))
-    notes = [f"Transitions and lookups of new customers that never came: {_missing(runs)} (must be 0)."]
+    notes = [
+        f"Transitions and lookups of new customers that never came: {_missing(runs)} (must be 0).",
+        "Brokers verify transactions where it says so only (docs/decisions/0018-verified-transactions.md).",
+    ]
     return [
         tables.Figures(
             f"Latency of {options.customers:,} customers and new ones, each from when it was due",
@@ -119,12 +131,13 @@ def _table_of_loads(runs: Sequence[dict[str, Any]]) -> tables.Plain:
         "lookups",
     ]
     rows = []
-    for load in runs[0]["loads"]:
-        found = [run["loads"][load] for run in runs]
+    loads = {f"{load}%": [run["loads"][load] for run in runs] for load in runs[0]["loads"]}
+    loads[f"{_HALF}%, verified"] = [run["verified"] for run in runs]
+    for load, found in loads.items():
         others = [sum(cores for name, cores in run["cores"].items() if name != "worker") for run in found]
         rows.append(
             [
-                f"{load}%",
+                load,
                 f"{np.median([run['rate'] for run in found]):,.0f}",
                 f"{np.median([run['cores']['worker'] for run in found]):.0%}",
                 f"{np.median([run['worker_waited'] for run in found]):.0%}",
@@ -179,7 +192,8 @@ def _of_full_topic(stage: staged.Stage, orders: int) -> float:
 
 
 def _missing(runs: Sequence[dict[str, Any]]) -> int:
-    return sum(found["missing"] + found["lookups_missing"] for run in runs for found in run["loads"].values())
+    loads = [found for run in runs for found in (*run["loads"].values(), run["verified"])]
+    return sum(found["missing"] + found["lookups_missing"] for found in loads)
 
 
 def _said(found: dict[str, Any]) -> str:

@@ -2,7 +2,8 @@
 
 Whether it arrived is not known, and it may still arrive: in a later transaction of the same producer, which
 it would end or add to (``docs/decisions/0003-one-writer-one-transaction.md``). So the producer is given up;
-its successor has another epoch, which the broker tells from this one's.
+its successor has another epoch, which the broker tells from this one's. So brokers need not look for it
+(``docs/decisions/0018-verified-transactions.md``).
 """
 
 from __future__ import annotations

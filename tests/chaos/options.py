@@ -24,6 +24,8 @@ class Options:
         clock: the workers'; with ``event`` every transition is known beforehand.
         subject: who counts: ``stream``, or ``naive`` for contrast.
         names: whether workers keep a name each, ``yes`` or ``no``; ``seed``: every third seed has them.
+        verify: whether brokers ask a transaction's coordinator before they take its first records, ``yes`` or
+            ``no``; ``seed``: those of odd seeds do.
     """
 
     seed: int
@@ -36,11 +38,17 @@ class Options:
     clock: str = "event"
     subject: str = "stream"
     names: str = "seed"
+    verify: str = "seed"
 
     @property
     def named(self) -> bool:
         """Whether workers are members under a name that their successor in the slot has again."""
         return self.names == "yes" or (self.names == "seed" and self.seed % 3 == 0)
+
+    @property
+    def verified(self) -> bool:
+        """Whether brokers verify transactions (``docs/decisions/0018-verified-transactions.md``)."""
+        return self.verify == "yes" or (self.verify == "seed" and self.seed % 2 == 1)
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,9 @@ def parse(description: str | None) -> Request:
     runs.add_argument("--subject", default=Options.subject, choices=("stream", "naive"))
     runs.add_argument(
         "--names", default=Options.names, choices=("seed", "yes", "no"), help="whether workers keep theirs"
+    )
+    runs.add_argument(
+        "--verify", default=Options.verify, choices=("seed", "yes", "no"), help="whether brokers do"
     )
     chosen = vars(parser.parse_args())
     folder = chosen.pop("folder") or Path(tempfile.mkdtemp(prefix="stream-rfm-chaos-"))

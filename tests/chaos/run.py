@@ -60,6 +60,7 @@ def run(chosen: Options) -> dict[str, Any]:
             "subject": chosen.subject,
             "clock": chosen.clock,
             "brokers": chosen.brokers,
+            "verified": chosen.verified,
             "seconds": chosen.seconds,
         }
         try:

@@ -157,7 +157,12 @@ def opened(options: Options) -> Iterator[Scene]:
         start = datetime.now(UTC).replace(microsecond=0) - timedelta(days=days)
     bad = shop_feed.write(folder / "orders.jsonl", options.seed, events, start, days, customers=400)
     with Network(options.workers + 1, options.brokers) as network:
-        kafka = KafkaCluster(folder / "kafka", nodes=options.brokers, properties=network.properties)
+        verify = {"transaction.partition.verification.enable": str(options.verified).lower()}
+        kafka = KafkaCluster(
+            folder / "kafka",
+            nodes=options.brokers,
+            properties=lambda node: network.properties(node) | verify,
+        )
         network.release()
         with kafka, ValkeyServer(folder / "valkey") as valkey:
             for service in (*kafka.brokers, valkey):

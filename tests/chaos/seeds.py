@@ -13,7 +13,7 @@ from typing import Any
 from options import Options, Request
 
 _RUN = Path(__file__).parent / "run.py"
-_ALONE = ("seed", "named", "subject", "clock", "brokers", "seconds", "wrong")
+_ALONE = ("seed", "named", "subject", "clock", "brokers", "verified", "seconds", "wrong")
 
 
 def run_all(request: Request) -> int:

@@ -63,6 +63,12 @@ def test_every_third_seed_has_names(tmp_path):
     assert not Options(6, tmp_path, names="no").named
 
 
+def test_brokers_of_every_second_seed_verify(tmp_path):
+    assert [Options(seed, tmp_path).verified for seed in (5, 6, 7)] == [True, False, True]
+    assert Options(6, tmp_path, verify="yes").verified
+    assert not Options(5, tmp_path, verify="no").verified
+
+
 @pytest.mark.timeout(600)
 def test_nothing_is_lost_and_nothing_repeated(tmp_path, monkeypatch):
     for inherited in [key for key in os.environ if key.startswith("STREAM_RFM_")]:
