@@ -66,8 +66,9 @@ class Export:
             ExportError: not every partition got there in time.
         """
         self._check(as_of)
+        give_up = time.monotonic() + timeout_seconds
         markers = await self._wait(as_of, timeout_seconds, progress)
-        chosen = await self._version_of(markers, as_of)
+        chosen = await self._version_of(markers, as_of, give_up, progress)
         progress(f"reading version {chosen.number} as of {instant.iso(chosen.as_of)}")
         numbers = range(self._settings.topics.partitions)
         _, ends = await edges(self._settings.kafka, self._topics.changelog.name, numbers)
@@ -104,18 +105,35 @@ class Export:
                 progress(f"waiting for partitions {said}")
                 await asyncio.sleep(_POLL_SECONDS)
 
-    async def _version_of(self, markers: list[Marker], as_of: int | None) -> Version:
-        """The version to export: the one of the instant, or the latest that every partition has applied."""
-        numbers = [marker.version[0] for marker in markers if marker.version is not None]
-        known = await self._published()
-        exact = self._clock.waits and as_of is not None
-        fitting = [each for each in known if (each.as_of == as_of if exact else each.number == min(numbers))]
-        if not fitting:
-            raise ExportError("The version to export is not published any more: export a later one.")
-        return fitting[-1]
+    async def _version_of(
+        self, markers: list[Marker], as_of: int | None, give_up: float, progress: Callable[[str], None]
+    ) -> Version:
+        """The version to export: the one of the instant, or the latest that every partition has applied.
 
-    async def _published(self) -> list[Version]:
+        A worker that was killed as it published leaves a transaction open, and nothing behind it is shown
+        until the broker has aborted that. Who took over has applied versions of its own meanwhile.
+        """
+        numbers = [marker.version[0] for marker in markers if marker.version is not None]
+        exact = self._clock.waits and as_of is not None
+        while True:
+            known, is_all = await self._published()
+            for each in reversed(known):
+                if each.as_of == as_of if exact else each.number == min(numbers):
+                    return each
+            if is_all:
+                raise ExportError("The version to export is not published any more: export a later one.")
+            if time.monotonic() > give_up:
+                raise ExportError(
+                    f"A transaction in {self._topics.quantiles.name} has not ended, and the version to "
+                    "export is behind it: brokers abort what a dead worker left open; try again in a moment."
+                )
+            progress("waiting for a transaction that a worker left open")
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _published(self) -> tuple[list[Version], bool]:
+        """The versions that are committed, and whether nothing is held back behind them."""
         place = TopicPartition(self._topics.quantiles.name, 0)
+        _, whole = await edges(self._settings.kafka, place.topic, [place.partition])
         async with reading(self._settings.kafka) as consumer:
             consumer.assign([place])
             await consumer.seek_to_beginning(place)
@@ -124,7 +142,7 @@ class Export:
             while await consumer.position(place) < end:
                 fetched = await consumer.getmany(place, timeout_ms=500)
                 known += [version_of(record) for record in fetched.get(place, ()) if record.value]
-            return known
+            return known, end >= whole[place.partition]
 
     async def _rows(self, number: int, end: int, chosen: Version) -> list[Row]:
         restore = await self._changelog.read(number, end, stop_at=lambda value: self._applied(value, chosen))
