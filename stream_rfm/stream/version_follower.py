@@ -54,8 +54,13 @@ class VersionFollower(Service):
         self._moved = asyncio.Condition()
 
     async def caught_up(self) -> None:
-        """Wait until all that is published by now has been read."""
-        async with reading(self._kafka) as consumer:
+        """Wait until all that is published by now has been read, and all that may still be has been decided.
+
+        A worker that was killed as it published leaves a transaction open. What its successor has published
+        is behind that, and not shown before the broker has aborted it: whoever makes versions next must not
+        go on without.
+        """
+        async with reading(self._kafka, isolation_level="read_uncommitted") as consumer:
             end = (await consumer.end_offsets([self._place]))[self._place]
         async with self._moved:
             await self._moved.wait_for(lambda: self._position is not None and self._position >= end)

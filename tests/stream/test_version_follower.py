@@ -1,7 +1,8 @@
+import asyncio
 import json
 
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from broker import Message, write
 from members import until
@@ -70,6 +71,26 @@ async def test_nothing_published_is_caught_up_with(follow, from_latest):
     follower = await follow(taken.append, from_latest=from_latest)
     await follower.caught_up()
     assert taken == []
+
+
+async def test_it_has_not_caught_up_while_a_transaction_is_open_before_what_is_published(
+    declared, publish, follow
+):
+    taken = []
+    follower = await follow(lambda each: taken.append(each.number))
+    async with AIOKafkaProducer(
+        bootstrap_servers=declared.servers, transactional_id=f"{declared.settings.app_id}-killed"
+    ) as producer:
+        await producer.begin_transaction()
+        await producer.send_and_wait(declared.topics.quantiles.name, b"{}", b"0", partition=0)
+        publish(0)
+        waiting = asyncio.create_task(follower.caught_up())
+        await asyncio.sleep(1)
+        assert not waiting.done()
+        assert taken == []
+        await producer.abort_transaction()
+    await asyncio.wait_for(waiting, 20)
+    assert taken == [0]
 
 
 async def test_it_goes_on_where_it_was_after_an_error(publish, follow, monkeypatch, caplog):
