@@ -40,7 +40,7 @@ _PARTS = [part / 100 for part in range(100, 20, -10)]
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--customers", type=int, default=50_000)
     parser.add_argument("--partitions", type=int, default=8)
-    parser.add_argument("--loads", nargs="+", type=float, default=[10, 50, 80], help="%% of the greatest")
+    parser.add_argument("--loads", nargs="+", type=float, default=[10, _HALF, 80], help="%% of the greatest")
     parser.add_argument(
         "--rate", type=int, default=0, help="orders/s that count as the greatest; 0: measure it"
     )
@@ -86,18 +86,13 @@ def show(options: argparse.Namespace, results: dict[str, Any]) -> Sequence[table
         tables.Figure("greatest load that is sustained, orders/s", [run["greatest"] for run in runs]),
         tables.Figure("of a full topic, orders/s", [run["full"] for run in runs]),
     ]
-    for load in runs[0]["loads"]:
-        found = [run["loads"][load] for run in runs]
-        at_half = load == f"{_HALF}"
+    for load, found in _by_load(runs).items():
+        at_half = load == f"{_HALF}%"
         transition = {"p99": tables.Goal(150)} if at_half else {}
         lookup = {"p99": tables.Goal(250)} if at_half else {}
-        name = f"at {load}%: order to"
+        name = f"at {load}: order to"
         figures += tables.percentiles(f"{name} transition", [run["transition"] for run in found], transition)
         figures += tables.percentiles(f"{name} lookup", [run["lookup"] for run in found], lookup)
-    verified = [run["verified"] for run in runs]
-    for what in ("transition", "lookup"):
-        name = f"at {_HALF}%, verified: order to {what}"
-        figures += tables.percentiles(name, [found[what] for found in verified], {})
     counts = [found["counts"] for run in runs for found in run["loads"].values()]
     for name, what in (
         ("Redis writes", harness.CACHE_WRITES),
@@ -131,9 +126,7 @@ def _table_of_loads(runs: Sequence[dict[str, Any]]) -> tables.Plain:
         "lookups",
     ]
     rows = []
-    loads = {f"{load}%": [run["loads"][load] for run in runs] for load in runs[0]["loads"]}
-    loads[f"{_HALF}%, verified"] = [run["verified"] for run in runs]
-    for load, found in loads.items():
+    for load, found in _by_load(runs).items():
         others = [sum(cores for name, cores in run["cores"].items() if name != "worker") for run in found]
         rows.append(
             [
@@ -192,8 +185,14 @@ def _of_full_topic(stage: staged.Stage, orders: int) -> float:
 
 
 def _missing(runs: Sequence[dict[str, Any]]) -> int:
-    loads = [found for run in runs for found in (*run["loads"].values(), run["verified"])]
-    return sum(found["missing"] + found["lookups_missing"] for found in loads)
+    every = (found for loads in _by_load(runs).values() for found in loads)
+    return sum(found["missing"] + found["lookups_missing"] for found in every)
+
+
+def _by_load(runs: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """What was found at each load, by its name, in all runs."""
+    by_load = {f"{load}%": [run["loads"][load] for run in runs] for load in runs[0]["loads"]}
+    return by_load | {f"{_HALF}%, verified": [run["verified"] for run in runs]}
 
 
 def _said(found: dict[str, Any]) -> str:

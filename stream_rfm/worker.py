@@ -33,7 +33,6 @@ from stream_rfm.table.restore import ChangelogError
 
 log = logging.getLogger(__name__)
 
-_LONGEST_PAUSE = 5.0
 _SAME_SIGNAL_SECONDS = 0.5
 # How long the event loop keeps Python where the thread that fetches wants it as well; by default it is 5 ms.
 # What is fetched meanwhile is not counted before the next transaction anyway, and while a commit is waited
@@ -168,7 +167,7 @@ def _prepare_topics(settings: Settings, metrics: Metrics) -> None:
     """Wait until Kafka answers, then create what is missing, and see whether all may be used."""
     for attempt in Retrying(
         retry=retry_if_exception(_passes),
-        wait=wait_exponential(multiplier=0.5, max=_LONGEST_PAUSE),
+        wait=wait_exponential(multiplier=0.5, max=connection.LONGEST_PAUSE),
         stop=stop_never,
         before_sleep=connection.say_waiting,
     ):

@@ -13,7 +13,8 @@ from stream_rfm.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
 
-_LONGEST_PAUSE = 5.0
+#: Kafka is looked for so often at least, in seconds.
+LONGEST_PAUSE = 5.0
 
 
 def for_kafka_python(kafka: KafkaSettings) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def until_there() -> AsyncRetrying:
     """Try what a client of aiokafka does again for as long as Kafka is not there, and say so."""
     return AsyncRetrying(
         retry=retry_if_exception_type((KafkaError, OSError)),
-        wait=wait_exponential(multiplier=0.1, max=_LONGEST_PAUSE),
+        wait=wait_exponential(multiplier=0.1, max=LONGEST_PAUSE),
         stop=stop_never,
         before_sleep=say_waiting,
     )

@@ -43,12 +43,12 @@ class Options:
     @property
     def named(self) -> bool:
         """Whether workers are members under a name that their successor in the slot has again."""
-        return self.names == "yes" or (self.names == "seed" and self.seed % 3 == 0)
+        return _is_wanted(self.names, by_seed=self.seed % 3 == 0)
 
     @property
     def verified(self) -> bool:
         """Whether brokers verify transactions (``docs/decisions/0018-verified-transactions.md``)."""
-        return self.verify == "yes" or (self.verify == "seed" and self.seed % 2 == 1)
+        return _is_wanted(self.verify, by_seed=self.seed % 2 == 1)
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,10 @@ def parse(description: str | None) -> Request:
     return Request(
         [Options(each, folder / f"seed-{each}", **chosen) for each in seeds], side_by_side, passed_on
     )
+
+
+def _is_wanted(chosen: str, *, by_seed: bool) -> bool:
+    return by_seed if chosen == "seed" else chosen == "yes"
 
 
 def _range(text: str) -> list[int]:

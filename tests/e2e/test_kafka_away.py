@@ -9,7 +9,7 @@ import pytest
 from broker import eventually
 from flow import assert_cache_follows, assert_same, command, exported, replayed
 from shop import DAYS, between, day, written
-from workers import Worker
+from workers import COMMAND, Worker
 
 from stream_rfm.local.kafka import KafkaBroker
 from stream_rfm.local.services import Endpoints
@@ -47,33 +47,26 @@ def there(kafka, deployment):
     return replace(deployment, endpoints=Endpoints(kafka.bootstrap_servers, deployment.endpoints.redis_url))
 
 
-def test_kafka_is_waited_for_and_the_log_says_so(kafka, documents, tmp_path):
+@pytest.mark.parametrize(
+    ("topics", "run", "said"),
+    [
+        (False, (COMMAND, "worker"), "{}:{}"),
+        # As aiokafka names it.
+        (True, (sys.executable, "-c", GOING_ON), "('{}', {},"),
+    ],
+    ids=["before its topics are seen to", "then"],
+)
+def test_kafka_is_waited_for_and_the_log_says_so(kafka, documents, tmp_path, topics, run, said):
+    if topics:
+        command("topics", "create")
     kafka.stop()
-    with Worker(tmp_path / "ended") as ended, Worker(tmp_path / "worker") as worker:
+    where = said.format(*kafka.bootstrap_servers.split(":"))
+    with Worker(tmp_path / "ended", command=run) as ended, Worker(tmp_path / "worker", command=run) as worker:
         for each in (ended, worker):
             assert eventually(lambda each=each: len(each.logged(WAITING)) >= 2, 20)
-            assert all(kafka.bootstrap_servers in entry["reason"] for entry in each.logged(WAITING))
+            assert all(where in entry["reason"] for entry in each.logged(WAITING))
         assert ended.end(5) == 0
         assert ended.logged("ending")
-        assert "Traceback" not in ended.said
-        kafka.start()
-        worker.wait_until_ready()
-        command("produce", written(tmp_path / "orders.jsonl", between(documents, 0, 5)), "--until", day(5))
-        exported(day(5), tmp_path / "export.csv")
-        assert worker.end() == 0
-
-
-def test_kafka_that_goes_as_a_worker_starts_is_waited_for(kafka, documents, tmp_path):
-    command("topics", "create")
-    kafka.stop()
-    going_on = (sys.executable, "-c", GOING_ON)
-    with (
-        Worker(tmp_path / "ended", command=going_on) as ended,
-        Worker(tmp_path / "worker", command=going_on) as worker,
-    ):
-        for each in (ended, worker):
-            assert eventually(lambda each=each: len(each.logged(WAITING)) >= 2, 20)
-        assert ended.end(5) == 0
         assert "Traceback" not in ended.said
         kafka.start()
         worker.wait_until_ready()

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import TopicPartition
 from bad_records import cases
 from broker import Message, eventually, write
 from flow import command, exported
+from open_transaction import open_transaction
 from prometheus_client.parser import text_string_to_metric_families
 from shop import between, day, written
 from workers import PERSONAL, Worker
@@ -25,14 +26,10 @@ END = 10
 @asynccontextmanager
 async def pending_offsets(deployment):
     """A transaction that may still change what the group has committed: a takeover waits for its end."""
-    async with AIOKafkaProducer(
-        bootstrap_servers=deployment.servers, transactional_id=f"{deployment.settings.app_id}-pending"
-    ) as producer:
-        await producer.begin_transaction()
+    async with open_transaction(deployment) as producer:
         place = TopicPartition(deployment.topics.orders.name, 0)
         await producer.send_offsets_to_transaction({place: 0}, deployment.settings.app_id)
         yield
-        await producer.abort_transaction()
 
 
 async def test_it_lives_at_once_and_is_ready_when_its_state_is_there(deployment, choose, tmp_path):

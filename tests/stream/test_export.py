@@ -1,11 +1,10 @@
 """What an export refuses; what it writes is compared with a replay in ``tests/e2e``."""
 
 import asyncio
-from contextlib import asynccontextmanager
 
 import pytest
-from aiokafka import AIOKafkaProducer
 from members import member_of
+from open_transaction import killed_as_it_published
 from parts import day, heartbeat, order, parts_of
 
 from stream_rfm.model import instant
@@ -86,22 +85,8 @@ async def test_topics_without_anything_are_waited_for_in_vain(declared, tmp_path
         await export(declared, tmp_path, None, 0.1)
 
 
-@asynccontextmanager
-async def left_open(deployment):
-    """A transaction of a worker that was killed as it published; it is aborted in the end."""
-    async with AIOKafkaProducer(
-        bootstrap_servers=deployment.servers, transactional_id=f"{deployment.settings.app_id}-killed"
-    ) as producer:
-        await producer.begin_transaction()
-        await producer.send_and_wait(deployment.topics.quantiles.name, b"{}", b"1", partition=0)
-        try:
-            yield
-        finally:
-            await producer.abort_transaction()
-
-
 async def test_version_behind_a_transaction_that_was_left_open_is_waited_for(declared, score, tmp_path):
-    async with left_open(declared):
+    async with killed_as_it_published(declared):
         await score(FIRST_DAY)
         with pytest.raises(ExportError, match=r"quantiles has not ended, .*: brokers abort what a dead"):
             await export(declared, tmp_path, day(1), 1.0)

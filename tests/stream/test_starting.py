@@ -2,50 +2,32 @@
 
 import asyncio
 import logging
-from contextlib import suppress
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
 from broker import eventually
+from door import Door
 from mode import Service
 
 from stream_rfm.app import create_app
-from stream_rfm.local.ports import HOST, free_ports
+from stream_rfm.local.ports import HOST
 from stream_rfm.stream.starting import when_there
 
 WAITING = "kafka is not there yet; trying again"
 
 
-class Gate:
-    """A port that leads to Kafka, once it is open."""
-
-    def __init__(self, servers):
-        [self.port] = free_ports(1)
-        self._target = servers.rpartition(":")[2]
-
-    async def open(self):
-        return await asyncio.start_server(self._entered, HOST, self.port)
-
-    async def _entered(self, reader, writer):
-        inner_reader, inner_writer = await asyncio.open_connection(HOST, self._target)
-        await asyncio.gather(self._pump(reader, inner_writer), self._pump(inner_reader, writer))
-
-    async def _pump(self, reader, writer):
-        with suppress(OSError):
-            while chunk := await reader.read(1 << 16):
-                writer.write(chunk)
-        writer.close()
-
-
 @pytest.fixture
-def gate(declared):
-    return Gate(declared.servers)
+async def door(declared):
+    """Leads to Kafka, once it is open."""
+    made = Door(int(declared.servers.rpartition(":")[2]))
+    yield made
+    await made.cut()
 
 
 @pytest.fixture(params=["consumer", "producer"])
-async def client(request, gate, declared, monkeypatch):
+async def client(request, door, declared, monkeypatch):
     """One of the app's services that have a client of Kafka."""
-    monkeypatch.setenv("STREAM_RFM_KAFKA__BOOTSTRAP_SERVERS", f"{HOST}:{gate.port}")
+    monkeypatch.setenv("STREAM_RFM_KAFKA__BOOTSTRAP_SERVERS", f"{HOST}:{door.port}")
     app = create_app(declared.settings)
     return app.consumer._new_consumer_thread() if request.param == "consumer" else app.producer
 
@@ -57,15 +39,15 @@ async def waited_for(caplog, times):
     assert await asyncio.to_thread(eventually, so_often, 20)
 
 
-async def test_client_starts_when_kafka_is_there(client, gate, caplog):
+async def test_client_starts_when_kafka_is_there(client, door, caplog):
     starting = asyncio.create_task(client.start())
     await waited_for(caplog, 2)
     assert not starting.done()
-    async with await gate.open():
-        await asyncio.wait_for(starting, 30)
-        assert client.started
-        assert not client.crashed
-        await asyncio.wait_for(client.stop(), 30)
+    await door.open()
+    await asyncio.wait_for(starting, 30)
+    assert client.started
+    assert not client.crashed
+    await asyncio.wait_for(client.stop(), 30)
 
 
 async def test_client_ends_while_it_waits(client, caplog):

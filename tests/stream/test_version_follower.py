@@ -2,10 +2,11 @@ import asyncio
 import json
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from broker import Message, write
 from members import until
+from open_transaction import killed_as_it_published
 from parts import day
 
 from stream_rfm.configured import rules_of
@@ -78,17 +79,12 @@ async def test_it_has_not_caught_up_while_a_transaction_is_open_before_what_is_p
 ):
     taken = []
     follower = await follow(lambda each: taken.append(each.number))
-    async with AIOKafkaProducer(
-        bootstrap_servers=declared.servers, transactional_id=f"{declared.settings.app_id}-killed"
-    ) as producer:
-        await producer.begin_transaction()
-        await producer.send_and_wait(declared.topics.quantiles.name, b"{}", b"0", partition=0)
+    async with killed_as_it_published(declared):
         publish(0)
         waiting = asyncio.create_task(follower.caught_up())
         await asyncio.sleep(1)
         assert not waiting.done()
         assert taken == []
-        await producer.abort_transaction()
     await asyncio.wait_for(waiting, 20)
     assert taken == [0]
 
