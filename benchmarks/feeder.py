@@ -5,7 +5,6 @@ Its arguments are the schedule and the broker. At the end it prints how late it 
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
 from collections.abc import Iterator
@@ -14,13 +13,13 @@ from typing import Any
 import feed
 import numpy as np
 import schedule
+import wire
 import workloads
-from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import for_code
+from aiokafka.protocol.produce import ProduceResponse_v7
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.structs import TopicPartition
 
-from stream_rfm.stream.flat_produce import FlatProduceRequest
+from stream_rfm.stream.flat_produce import FlatProduceRequest_v7
 
 # How often it looks what is due, at least, and for each partition: orders wait for that, which is part of
 # their latency. Of each partition there is a batch a tick, which costs the broker the same whatever is in it.
@@ -28,7 +27,7 @@ _TICK_SECONDS, _TICK_SECONDS_EACH = 0.01, 0.0005
 _TIMEOUT_MS = 30_000
 
 
-def _ticks(plan: schedule.Schedule) -> list[FlatProduceRequest]:
+def _ticks(plan: schedule.Schedule) -> list[bytes]:
     """All requests, made before the clock runs: those who send and those who wait share a core."""
     seconds = _tick_seconds(plan)
     ticks: list[dict[int, list[workloads.Pair]]]
@@ -37,11 +36,13 @@ def _ticks(plan: schedule.Schedule) -> list[FlatProduceRequest]:
         place = feed.partition_of(pair[0], plan.partitions)
         ticks[int(number / plan.rate / seconds)].setdefault(place, []).append(pair)
     return [
-        FlatProduceRequest(
-            transactional_id=None,
-            required_acks=-1,
-            timeout=_TIMEOUT_MS,
-            topics=[(plan.topic, [(place, _batch(pairs)) for place, pairs in tick.items()])],
+        wire.framed(
+            FlatProduceRequest_v7(
+                None,
+                -1,
+                _TIMEOUT_MS,
+                [(plan.topic, [(place, _batch(pairs)) for place, pairs in tick.items()])],
+            )
         )
         for tick in ticks
     ]
@@ -82,28 +83,20 @@ def _batch(pairs: list[workloads.Pair]) -> bytes:
     return bytes(batch.build())
 
 
-async def _send(plan: schedule.Schedule, servers: str) -> list[float]:
+def _send(plan: schedule.Schedule, servers: str) -> list[float]:
     late, seconds = [], _tick_seconds(plan)
     ticks = _ticks(plan)
-    client = AIOKafkaClient(bootstrap_servers=servers)
-    await client.bootstrap()
-    try:
-        await client.add_topic(plan.topic)
-        leader = client.cluster.leader_for_partition(TopicPartition(plan.topic, 0))
-        # Connections are made before the clock runs.
-        await client.ready(leader)
-        start = await asyncio.to_thread(schedule.wait_for_start)
-        answers = []
+    with wire.connected(servers) as broker:
+        start = schedule.wait_for_start()
         for number, tick in enumerate(ticks):
             due = start + number * seconds
             # A tick is sent at its end, when all its orders are due; how late that is counts as theirs.
-            await asyncio.sleep(max(0.0, due + seconds - time.time()))
+            time.sleep(max(0.0, due + seconds - time.time()))
             late.append((time.time() - due) * 1000)
-            answers.append(asyncio.create_task(client.send(leader, tick)))
-        for answer in answers:
-            _check(await answer)
-    finally:
-        await client.close()
+            broker.send(tick)
+            broker.keep_answers()
+        for _ in ticks:
+            _check(broker.answer(ProduceResponse_v7))
     return late
 
 
@@ -115,5 +108,5 @@ def _check(answer: Any) -> None:
 
 
 if __name__ == "__main__":
-    found = asyncio.run(_send(schedule.read_argument(), sys.argv[2]))
+    found = _send(schedule.read_argument(), sys.argv[2])
     print(float(np.percentile(found, 99)), flush=True)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import feed
@@ -51,26 +52,42 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    runs: list[dict[str, Any]] = []
-    settings = dict(setting.split("=", 1) for setting in options.settings)
-    sizes = options.partitions, options.customers
     with harness.bench() as bench:
-        servers = bench.endpoints.bootstrap_servers
-        for run in range(1, options.runs + 1):
-            full = greatest = float(options.rate)
-            with verification.without(servers):
-                if not options.rate:
-                    with staged.stage(bench, f"greatest{run}-", *sizes, **settings) as stage:
-                        full = _of_full_topic(stage, options.orders)
-                        greatest = _sustained(stage, full, options.seconds)
-                harness.progress(f"run {run}: at most {greatest:,.0f} orders/s, of a full topic {full:,.0f}")
-                # Of customers who were not there before: the greatest load has brought too many.
-                with staged.stage(bench, f"latency{run}-", *sizes, **settings) as stage:
-                    loads = {f"{load:g}": _load(stage, options, greatest, load) for load in options.loads}
-            with staged.stage(bench, f"verified{run}-", *sizes, **settings) as stage:
-                verified = _load(stage, options, greatest, _HALF)
-            runs.append({"greatest": greatest, "full": full, "loads": loads, "verified": verified})
-    return {"runs": runs}
+        return {"runs": [_run(bench, options, run) for run in range(1, options.runs + 1)]}
+
+
+def _run(bench: harness.Bench, options: argparse.Namespace, run: int) -> dict[str, Any]:
+    servers = bench.endpoints.bootstrap_servers
+    with verification.without(servers):
+        greatest, full = _greatest(bench, options, run)
+    harness.progress(f"run {run}: at most {greatest:,.0f} orders/s, of a full topic {full:,.0f}")
+    found: dict[str, Any] = {}
+    # Of customers who were not there before, each: the greatest load has brought too many. Each is the first
+    # in every second run, as a broker that has run for longer is quicker.
+    for verifies in (run % 2 == 0, run % 2 == 1):
+        if verifies:
+            with _stage(bench, options, f"verified{run}-") as stage:
+                found["verified"] = _load(stage, options, greatest, _HALF)
+            continue
+        with verification.without(servers), _stage(bench, options, f"latency{run}-") as stage:
+            found["loads"] = {f"{load:g}": _load(stage, options, greatest, load) for load in options.loads}
+    return {"greatest": greatest, "full": full, **found}
+
+
+def _greatest(bench: harness.Bench, options: argparse.Namespace, run: int) -> tuple[float, float]:
+    """The greatest load, and what the worker makes of a full topic, in orders a second."""
+    if options.rate:
+        return options.rate, options.rate
+    with _stage(bench, options, f"greatest{run}-") as stage:
+        full = _of_full_topic(stage, options.orders)
+        return _sustained(stage, full, options.seconds), full
+
+
+def _stage(
+    bench: harness.Bench, options: argparse.Namespace, prefix: str
+) -> AbstractContextManager[staged.Stage]:
+    settings = dict(setting.split("=", 1) for setting in options.settings)
+    return staged.stage(bench, prefix, options.partitions, options.customers, **settings)
 
 
 def _load(stage: staged.Stage, options: argparse.Namespace, greatest: float, load: float) -> dict[str, Any]:

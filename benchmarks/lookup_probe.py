@@ -17,7 +17,7 @@ import schedule
 from stream_rfm.client import SegmentReader
 
 # How often it asks: what it finds may be so much older.
-_ASK_SECONDS = 0.005
+_ASK_SECONDS = 0.01
 
 
 def _run(plan: schedule.Schedule, url: str, per_second: str, path: str) -> None:

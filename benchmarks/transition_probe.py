@@ -6,18 +6,29 @@ when its input does.
 
 from __future__ import annotations
 
-import asyncio
+import select
+import struct
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 import schedule
-from aiokafka import AIOKafkaConsumer, TopicPartition
+import wire
+from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
+from aiokafka.errors import for_code
+from aiokafka.protocol.fetch import FetchRequest_v4, FetchResponse_v4
 from aiokafka.record.memory_records import MemoryRecords
+from kafka import KafkaConsumer, TopicPartition
 
-from stream_rfm.stream.fetched import use_fetched, whole_batches
+# How long the broker waits for something to be there, and how much it gives of a partition.
+_WAIT_MS, _PART_BYTES = 100, 1 << 20
+# The beginning of a record batch of version 2 (Apache Kafka, "Message Format"): its first offset, its length
+# behind these two; and what its last offset is more than its first.
+_PLACE, _LAST = struct.Struct(">qi"), struct.Struct(">i")
+_LAST_AT = 23
 
 
 class _Transition(msgspec.Struct):
@@ -28,67 +39,120 @@ class _Transition(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Transition).decode
 
 
-class _Probe:
-    def __init__(self, plan: schedule.Schedule) -> None:
-        self._prefix = f"{plan.run}-"
-        #: Numbers of orders, and when their transitions were read.
-        self.numbers: list[int] = []
-        self.read_at: list[float] = []
-        #: When transitions of other causes were read, and how many.
-        self.others: list[tuple[float, int]] = []
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read of a partition at an instant: batches, and which of them are of transactions aborted."""
 
-    def note(self, now: float, batches: list[bytes]) -> None:
-        """Note what some batches hold that were read at an instant."""
-        others = 0
-        for batch in batches:
-            for value in _values(batch):
-                order = _decode(value).order_id
-                if order is not None and order.startswith(self._prefix):
-                    self.numbers.append(int(order[len(self._prefix) :]))
-                    self.read_at.append(now)
-                else:
-                    others += 1
-        if others:
-            self.others.append((now, others))
+    now: float
+    place: TopicPartition
+    offset: int
+    aborted: list[tuple[int, int]]
+    data: bytes
+
+    def values(self) -> Iterator[bytes]:
+        """What is committed, as the classes of aiokafka's consumer find it."""
+        found = PartitionRecords(
+            self.place,
+            MemoryRecords(self.data),
+            self.aborted,
+            self.offset,
+            key_deserializer=None,
+            value_deserializer=None,
+            check_crcs=False,
+            isolation_level=READ_COMMITTED,
+        )
+        return (record.value for record in found)
+
+    @property
+    def end(self) -> int:
+        """The offset behind the last whole batch."""
+        end, at = self.offset, 0
+        while at + _PLACE.size <= len(self.data):
+            first, size = _PLACE.unpack_from(self.data, at)
+            behind = at + _PLACE.size + size
+            if behind <= len(self.data):
+                end = first + _LAST.unpack_from(self.data, at + _LAST_AT)[0] + 1
+            at = behind
+        return end
 
 
-def _values(batch: bytes) -> Iterator[bytes]:
-    records = MemoryRecords(batch)
-    while records.has_next():
-        yield from (record.value for record in records.next_batch())
+class _Reader:
+    """Reads what is committed to the partitions of a topic."""
+
+    def __init__(self, broker: wire.Wire, topic: str, offsets: dict[int, int]) -> None:
+        self._broker = broker
+        self._topic = topic
+        self._offsets = offsets
+
+    def read(self) -> list[_Read]:
+        """What is there, as soon as anything is."""
+        wanted = [(place, offset, _PART_BYTES) for place, offset in self._offsets.items()]
+        whole = len(wanted) * _PART_BYTES
+        request = FetchRequest_v4(-1, _WAIT_MS, 1, whole, READ_COMMITTED, [(self._topic, wanted)])
+        self._broker.send(wire.framed(request))
+        answer = self._broker.answer(FetchResponse_v4)
+        return [read for _, partitions in answer.topics for one in partitions if (read := self._take(*one))]
+
+    def _take(
+        self, place: int, error: int, end: int, stable: int, aborted: list[tuple[int, int]], data: bytes
+    ) -> _Read | None:
+        del end, stable
+        if error:
+            raise SystemExit(f"Kafka gave nothing of partition {place} of {self._topic}: {for_code(error)}")
+        if not data:
+            return None
+        of = TopicPartition(self._topic, place)
+        read = _Read(time.time(), of, self._offsets[place], aborted, data)
+        self._offsets[place] = read.end
+        return read
 
 
-async def _run(plan: schedule.Schedule, servers: str, topic: str, path: str) -> None:
+def _run(plan: schedule.Schedule, servers: str, topic: str, path: str) -> None:
     # What is in them is looked at in the end: those who read share a core with those who are measured.
-    read: list[tuple[float, list[bytes]]] = []
-    use_fetched()
-    async with AIOKafkaConsumer(
-        bootstrap_servers=servers,
-        isolation_level="read_committed",
-        fetch_max_wait_ms=100,
-        key_deserializer=whole_batches,
-    ) as consumer:
-        consumer.assign([TopicPartition(topic, number) for number in range(plan.partitions)])
-        await consumer.seek_to_end()
-        for place in consumer.assignment():
-            await consumer.position(place)
-        start = await asyncio.to_thread(schedule.wait_for_start)
-        ended = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
-        while not ended.done():
-            batches = [batch for some in (await consumer.getmany(timeout_ms=100)).values() for batch in some]
-            read.append((time.time(), [bytes(batch.data) for batch in batches]))
-    probe = _Probe(plan)
-    for now, batches in read:
-        probe.note(now, batches)
-    numbers = np.array(probe.numbers, np.int64)
+    read: list[_Read] = []
+    offsets = _ends(servers, topic, plan.partitions)
+    with wire.connected(servers) as broker:
+        reader = _Reader(broker, topic, offsets)
+        start = schedule.wait_for_start()
+        while not select.select([sys.stdin], [], [], 0)[0]:
+            read += reader.read()
+    numbers, read_at, others = _found(plan, read)
     np.savez(
         path,
-        intended=start + numbers / plan.rate,
-        read_at=np.array(probe.read_at),
-        numbers=numbers,
-        others=np.array(probe.others).reshape(-1, 2),
+        intended=start + np.array(numbers, np.int64) / plan.rate,
+        read_at=np.array(read_at),
+        numbers=np.array(numbers, np.int64),
+        others=np.array(others).reshape(-1, 2),
     )
 
 
+def _ends(servers: str, topic: str, partitions: int) -> dict[int, int]:
+    """Where each partition ends."""
+    consumer = KafkaConsumer(bootstrap_servers=servers)
+    try:
+        ends = consumer.end_offsets([TopicPartition(topic, place) for place in range(partitions)])
+    finally:
+        consumer.close()
+    return {place.partition: end for place, end in ends.items()}
+
+
+def _found(
+    plan: schedule.Schedule, every: list[_Read]
+) -> tuple[list[int], list[float], list[tuple[float, int]]]:
+    """Numbers of orders and when their transitions were read; when how many of other causes were."""
+    prefix = f"{plan.run}-"
+    numbers: list[int] = []
+    read_at: list[float] = []
+    others: list[tuple[float, int]] = []
+    for read in every:
+        ids = [_decode(value).order_id for value in read.values()]
+        ours = [int(order[len(prefix) :]) for order in ids if order is not None and order.startswith(prefix)]
+        numbers += ours
+        read_at += [read.now] * len(ours)
+        if len(ours) < len(ids):
+            others.append((read.now, len(ids) - len(ours)))
+    return numbers, read_at, others
+
+
 if __name__ == "__main__":
-    asyncio.run(_run(schedule.read_argument(), *sys.argv[2:5]))
+    _run(schedule.read_argument(), *sys.argv[2:5])

@@ -32,9 +32,10 @@ from neighbours import CoreTime
 
 #: Each has add_options(), measure() and show(); those of the summary first, in its order.
 BENCHMARKS: dict[str, ModuleType] = {
+    # What waits for the disk comes before those that leave gigabytes behind for it to write.
+    "latency": latency,
     "peers": beside,
     "throughput": throughput,
-    "latency": latency,
     "lookups": lookups,
     "commit": commit_curve,
     "partitions": partitions,
