@@ -35,7 +35,7 @@ _TIMES = 2
 _HALF = 50
 # What is tried: parts of a full topic's rate, from above; and one between the first that goes and the last
 # that does not.
-_PARTS = [part / 100 for part in range(100, 20, -10)]
+_PARTS = [part / 100 for part in range(100, 0, -10)]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
