@@ -38,10 +38,10 @@ def _ticks(plan: schedule.Schedule) -> list[bytes]:
     return [
         wire.framed(
             FlatProduceRequest_v7(
-                None,
-                -1,
-                _TIMEOUT_MS,
-                [(plan.topic, [(place, _batch(pairs)) for place, pairs in tick.items()])],
+                transactional_id=None,
+                required_acks=-1,
+                timeout=_TIMEOUT_MS,
+                topics=[(plan.topic, [(place, _batch(pairs)) for place, pairs in tick.items()])],
             )
         )
         for tick in ticks

@@ -68,9 +68,11 @@ def _run(bench: harness.Bench, options: argparse.Namespace, run: int) -> dict[st
         if verifies:
             with _stage(bench, options, f"verified{run}-") as stage:
                 found["verified"] = _load(stage, options, greatest, _HALF)
-            continue
-        with verification.without(servers), _stage(bench, options, f"latency{run}-") as stage:
-            found["loads"] = {f"{load:g}": _load(stage, options, greatest, load) for load in options.loads}
+        else:
+            with verification.without(servers), _stage(bench, options, f"latency{run}-") as stage:
+                found["loads"] = {
+                    f"{load:g}": _load(stage, options, greatest, load) for load in options.loads
+                }
     return {"greatest": greatest, "full": full, **found}
 
 

@@ -6,8 +6,8 @@ when its input does.
 
 from __future__ import annotations
 
+import asyncio
 import select
-import struct
 import sys
 import time
 from collections.abc import Iterator
@@ -21,14 +21,13 @@ from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
 from aiokafka.errors import for_code
 from aiokafka.protocol.fetch import FetchRequest_v4, FetchResponse_v4
 from aiokafka.record.memory_records import MemoryRecords
-from kafka import KafkaConsumer, TopicPartition
+from aiokafka.structs import TopicPartition
+
+from stream_rfm.settings import KafkaSettings
+from stream_rfm.stream.edges import edges
 
 # How long the broker waits for something to be there, and how much it gives of a partition.
 _WAIT_MS, _PART_BYTES = 100, 1 << 20
-# The beginning of a record batch of version 2 (Apache Kafka, "Message Format"): its first offset, its length
-# behind these two; and what its last offset is more than its first.
-_PLACE, _LAST = struct.Struct(">qi"), struct.Struct(">i")
-_LAST_AT = 23
 
 
 class _Transition(msgspec.Struct):
@@ -66,13 +65,9 @@ class _Read:
     @property
     def end(self) -> int:
         """The offset behind the last whole batch."""
-        end, at = self.offset, 0
-        while at + _PLACE.size <= len(self.data):
-            first, size = _PLACE.unpack_from(self.data, at)
-            behind = at + _PLACE.size + size
-            if behind <= len(self.data):
-                end = first + _LAST.unpack_from(self.data, at + _LAST_AT)[0] + 1
-            at = behind
+        end, records = self.offset, MemoryRecords(self.data)
+        while records.has_next():
+            end = records.next_batch().next_offset
         return end
 
 
@@ -110,30 +105,22 @@ class _Reader:
 def _run(plan: schedule.Schedule, servers: str, topic: str, path: str) -> None:
     # What is in them is looked at in the end: those who read share a core with those who are measured.
     read: list[_Read] = []
-    offsets = _ends(servers, topic, plan.partitions)
+    kafka = KafkaSettings(bootstrap_servers=servers)
+    _, offsets = asyncio.run(edges(kafka, topic, range(plan.partitions)))
     with wire.connected(servers) as broker:
         reader = _Reader(broker, topic, offsets)
         start = schedule.wait_for_start()
         while not select.select([sys.stdin], [], [], 0)[0]:
             read += reader.read()
-    numbers, read_at, others = _found(plan, read)
+    found, read_at, others = _found(plan, read)
+    numbers = np.array(found, np.int64)
     np.savez(
         path,
-        intended=start + np.array(numbers, np.int64) / plan.rate,
+        intended=start + numbers / plan.rate,
         read_at=np.array(read_at),
-        numbers=np.array(numbers, np.int64),
+        numbers=numbers,
         others=np.array(others).reshape(-1, 2),
     )
-
-
-def _ends(servers: str, topic: str, partitions: int) -> dict[int, int]:
-    """Where each partition ends."""
-    consumer = KafkaConsumer(bootstrap_servers=servers)
-    try:
-        ends = consumer.end_offsets([TopicPartition(topic, place) for place in range(partitions)])
-    finally:
-        consumer.close()
-    return {place.partition: end for place, end in ends.items()}
 
 
 def _found(
