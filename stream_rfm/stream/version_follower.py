@@ -14,6 +14,7 @@ from mode import Service
 from stream_rfm.model.version import Version
 from stream_rfm.settings import KafkaSettings
 from stream_rfm.stream import cancellation
+from stream_rfm.stream.edges import edges
 from stream_rfm.stream.publication import version_of
 from stream_rfm.stream.reading import reading
 from stream_rfm.stream.tail import last_record
@@ -60,8 +61,8 @@ class VersionFollower(Service):
         is behind that, and not shown before the broker has aborted it: whoever makes versions next must not
         go on without.
         """
-        async with reading(self._kafka, isolation_level="read_uncommitted") as consumer:
-            end = (await consumer.end_offsets([self._place]))[self._place]
+        _, ends = await edges(self._kafka, self._place.topic, [self._place.partition])
+        end = ends[self._place.partition]
         async with self._moved:
             await self._moved.wait_for(lambda: self._position is not None and self._position >= end)
 
