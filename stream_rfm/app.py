@@ -129,7 +129,7 @@ def create_app(settings: Settings) -> ScorerApp:
         snapshots=snapshots,
     )
 
-    _wire_faust(app, topics, takeover, transactions)
+    _wire_faust(app, settings.kafka, topics, takeover, transactions)
     _wire_metrics(app, metrics, topics, snapshots)
     app.metrics = metrics
     app.health = HealthServer(settings, metrics, lambda: writer.member is not None)
@@ -201,7 +201,9 @@ def _faust_app(settings: Settings) -> ScorerApp:
     return app
 
 
-def _wire_faust(app: ScorerApp, topics: Topics, takeover: Takeover, transactions: Transactions) -> None:
+def _wire_faust(
+    app: ScorerApp, kafka: KafkaSettings, topics: Topics, takeover: Takeover, transactions: Transactions
+) -> None:
     writer = app.writer
     orders, summaries = topics.orders.name, topics.summaries.name
 
@@ -213,7 +215,7 @@ def _wire_faust(app: ScorerApp, topics: Topics, takeover: Takeover, transactions
 
     say_names(lambda: app.on_fenced())  # noqa: PLW0108 - it is set later
     recovery = cast(StateRecovery, cast(Any, app.tables).recovery)
-    app.transport = transport_of(app, positions, recovery.reload)
+    app.transport = transport_of(app, kafka, positions, recovery.reload)
     recovery.writer = writer
     recovery.orders_topic, recovery.summaries_topic = orders, summaries
     recovery.renew = transactions.renew

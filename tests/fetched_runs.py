@@ -27,8 +27,7 @@ def batch_of(records: Sequence[Any], compression: int = 0, base: int = 0) -> byt
 
 def fetched(data: bytes) -> list[Any]:
     """The batches in what was fetched."""
-    found = Fetched(data)
-    found.whole = True
+    found = Fetched(data, whole=True)
     batches = []
     while found.has_next():
         batches.append(found.next_batch())

@@ -3,7 +3,7 @@
 aiokafka makes a ``ConsumerRecord`` of every record, which costs more than all the rest of a fetch. Its own
 classes go on to check batches, to leave out what was aborted and what is only a marker, and to keep count;
 what they then would take apart record by record is handed on as it came, to be taken apart at once
-(``docs/decisions/0014-compiled-intake.md``).
+(``docs/decisions/0014-compiled-intake.md``). Consumers of aiokafka's get records that were only parsed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from struct import Struct
 from typing import Any
 
 import numpy as np
-from aiokafka import codec
+from aiokafka import TopicPartition, codec
 from aiokafka.consumer import fetcher
 from aiokafka.record.memory_records import MemoryRecords
 
@@ -37,12 +37,17 @@ _DECODE = {
 class Fetched:
     """Stands for aiokafka's ``MemoryRecords``: goes through the batches, and knows the bytes of each."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, *, whole: bool = False) -> None:
+        """Go through some batches.
+
+        Args:
+            data: the batches.
+            whole: whether they are handed on as a whole.
+        """
         self._data = data
         self._records: Any = MemoryRecords(data)
         self._at = 0
-        #: Whether batches are to be handed on as a whole.
-        self.whole = False
+        self._whole = whole
 
     def size_in_bytes(self) -> int:
         """How many bytes were fetched."""
@@ -57,7 +62,7 @@ class Fetched:
         start = self._at
         batch = self._records.next_batch()
         self._at += 12 + int.from_bytes(self._data[start + _LENGTH.start : start + _LENGTH.stop])
-        return WholeBatch(batch, memoryview(self._data)[start : self._at]) if self.whole else batch
+        return WholeBatch(batch, memoryview(self._data)[start : self._at]) if self._whole else batch
 
 
 class WholeBatch:
@@ -97,10 +102,6 @@ class WholeBatch:
 class PartitionRecords(fetcher.PartitionRecords):
     """Gives what :class:`Fetched` gives, as it is."""
 
-    def __init__(self, tp: Any, records: Any, aborted: Any, offset: int, key: Any, *others: Any) -> None:
-        records.whole = key is whole_batches
-        super().__init__(tp, records, aborted, offset, None, *others)
-
     def __iter__(self) -> Any:
         """What goes through all that was fetched: not by :meth:`__next__`, a call more for each record."""
         return self._records_iterator
@@ -110,13 +111,39 @@ class PartitionRecords(fetcher.PartitionRecords):
         return record
 
 
-def whole_batches(key: bytes) -> bytes:
-    """Marks a consumer, as what its keys are decoded with: it gives :class:`WholeBatch` for records."""
-    return key
+def committed_batches(
+    place: TopicPartition, data: bytes, aborted: list[tuple[int, int]], offset: int
+) -> tuple[list[WholeBatch], int]:
+    """What was fetched of a partition, without what was aborted and what is only a marker.
+
+    Args:
+        place: the partition.
+        data: record batches, the last of which may not be whole.
+        aborted: producers of transactions that were aborted, and where those begin.
+        offset: where to begin; the first batch may begin before it.
+
+    Returns:
+        The batches, and the offset to go on from.
+
+    Raises:
+        CorruptRecordException: a batch is not what was written.
+    """
+    records = PartitionRecords(
+        place,
+        Fetched(data, whole=True),
+        aborted,
+        offset,
+        key_deserializer=None,
+        value_deserializer=None,
+        check_crcs=True,
+        isolation_level=fetcher.READ_COMMITTED,
+    )
+    batches = list(records)
+    return batches, records.next_fetch_offset
 
 
 def use_fetched() -> None:
-    """Have all consumers of this process give records as they were parsed, or whole batches, from now on."""
+    """Have all consumers of this process give records as they were parsed, from now on."""
     fetcher.MemoryRecords = Fetched
     fetcher.PartitionRecords = PartitionRecords
 

@@ -11,15 +11,16 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from aiokafka.consumer.fetcher import OffsetResetStrategy
 from aiokafka.errors import OffsetOutOfRangeError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from stream_rfm.settings import KafkaSettings
 from stream_rfm.stream import cancellation
 from stream_rfm.stream.breath import Breath
+from stream_rfm.stream.direct_fetch import DirectFetch
 from stream_rfm.stream.event import came
-from stream_rfm.stream.fetched import run_of, use_fetched, whole_batches
+from stream_rfm.stream.fetched import run_of, use_fetched
 from stream_rfm.stream.offset_commit import Membership
 from stream_rfm.stream.starting import when_there
 
@@ -37,16 +38,17 @@ _FETCH_BYTES = 512 << 10
 _FETCH_MS, _FETCH_MS_EACH, _MOST_FETCH_MS = 10, 0.5, 30
 
 
-class CommittedConsumerThread(driver.AIOKafkaConsumerThread):
-    """Reads committed records only: reports come out of transactions, and so may orders."""
+class MemberThread(driver.AIOKafkaConsumerThread):
+    """Is a member of the group, and fetches nothing."""
 
-    def _create_worker_consumer(self, transport: driver.Transport) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust has no setting for it
-        consumer._key_deserializer = whole_batches  # noqa: SLF001 - see above
-        consumer._fetch_max_wait_ms = _FETCH_MS  # noqa: SLF001 - see above
-        consumer._fetch_min_bytes = _FETCH_BYTES  # noqa: SLF001 - see above
-        return consumer
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Hold back what was assigned, before anything is fetched of it."""
+        consumer = self._ensure_consumer()
+        consumer.pause(*consumer.assignment())
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Nothing: Faust would miss that this thread fetches."""
 
     async def on_start(self) -> None:
         """Start as soon as Kafka is there."""
@@ -84,21 +86,30 @@ class BatchConsumer(driver.Consumer):
     """Gives runs of records instead of records."""
 
     #: Set by :func:`transport_of`.
+    kafka: KafkaSettings
     positions: Positions
     on_out_of_range: Callable[[], None]
 
-    def on_init(self) -> None:
-        """Begin with nothing held back."""
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Begin with nothing held back, and nothing to fetch; the arguments are Faust's."""
+        super().__init__(*arguments, **options)
         self._resumed = asyncio.Event()
+        self._fetch = DirectFetch(
+            self.kafka,
+            least_bytes=_FETCH_BYTES,
+            most_bytes=self.app.conf.consumer_max_fetch_size,
+            loop=self.loop,
+            beacon=self.beacon,
+        )
+        self.add_dependency(self._fetch)
 
     def resume_partitions(self, tps: Iterable[TP]) -> None:
         """Fetch of partitions again that were held back."""
         super().resume_partitions(tps)
         self._resumed.set()
 
-    def _new_consumer_thread(self) -> CommittedConsumerThread:
-        use_fetched()
-        return CommittedConsumerThread(self, loop=self.loop, beacon=self.beacon)
+    def _new_consumer_thread(self) -> MemberThread:
+        return MemberThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - Faust's name
         """Fetch, and give one message for each topic that something came from."""
@@ -134,21 +145,21 @@ class BatchConsumer(driver.Consumer):
         """
         positions = self.positions()
         await self.seek_wait(positions)
-        wait = round(min(_MOST_FETCH_MS, max(_FETCH_MS, _FETCH_MS_EACH * len(positions))))
-        self._fetcher._fetch_max_wait_ms = wait  # noqa: SLF001 - it is asked for each fetch
-        self._reset_by(OffsetResetStrategy.NONE)
+        self._fetch.wait_ms = round(min(_MOST_FETCH_MS, max(_FETCH_MS, _FETCH_MS_EACH * len(positions))))
+        self._fetch.go_on(positions)
 
-    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Let new partitions begin anywhere until it is known where they go on."""
-        self._reset_by(OffsetResetStrategy.EARLIEST)
-        await super().on_partitions_revoked(revoked)
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's name
+        # The group takes a member for gone that has fetched nothing for very long.
+        with self._subscriptions.fetch_context():
+            return await self._fetch.take(active_partitions or (), timeout)
 
-    def _reset_by(self, strategy: int) -> None:
-        self._fetcher._default_reset_strategy = strategy  # noqa: SLF001 - there is no other way
+    def highwater(self, tp: TP) -> int | None:  # type: ignore[override]  # Faust's own has none, too
+        """The offset behind the last record of a partition; ``None`` as long as nothing was fetched of it."""
+        return self._fetch.end_of(tp)
 
     @property
-    def _fetcher(self) -> Any:
-        return self._thread._ensure_consumer()._fetcher  # noqa: SLF001 - Faust and aiokafka keep it there
+    def _subscriptions(self) -> Any:
+        return self._thread._ensure_consumer()._subscription  # noqa: SLF001 - Faust and aiokafka keep it there
 
     def membership(self) -> Membership:
         """Who this consumer is in its group, now."""
@@ -166,19 +177,25 @@ class BatchConsumer(driver.Consumer):
         return None
 
 
-def transport_of(app: Any, positions: Positions, on_out_of_range: Callable[[], None]) -> driver.Transport:
+def transport_of(
+    app: Any, kafka: KafkaSettings, positions: Positions, on_out_of_range: Callable[[], None]
+) -> driver.Transport:
     """The transport of an app.
 
     Args:
         app: the Faust app.
+        kafka: where the broker is.
         positions: where to go on from after a rebalance.
         on_out_of_range: called where a topic no longer holds what is to be read next; it has to lead to
             another seek.
     """
+    # Those that read state back gain by it, too.
+    use_fetched()
 
     class Consumer(BatchConsumer):
         pass
 
+    Consumer.kafka = kafka
     Consumer.positions = staticmethod(positions)
     Consumer.on_out_of_range = staticmethod(on_out_of_range)
 

@@ -1,12 +1,16 @@
+import time
+
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from broker import Message, write
+from faust.types import TP
 
 from stream_rfm.intake import kernels
 from stream_rfm.intake.run import Run
-from stream_rfm.stream.fetched import Fetched, run_of, use_fetched, whole_batches
+from stream_rfm.stream.direct_fetch import DirectFetch
+from stream_rfm.stream.fetched import Fetched, run_of, use_fetched
 
 SENT = [
     Message(b"k", b"v", [("a", b"1"), ("a", b"\xff"), ("b", b"")], 0),
@@ -24,20 +28,32 @@ def _patched(monkeypatch):
         monkeypatch.setattr(fetcher, name, parser)
 
 
-async def fetched(deployment, count, *, whole=False, committed=True):
+async def fetched(deployment, count):
     place = TopicPartition(deployment.topics.orders.name, 0)
     async with AIOKafkaConsumer(
-        bootstrap_servers=deployment.servers,
-        enable_auto_commit=False,
-        key_deserializer=whole_batches if whole else None,
-        isolation_level="read_committed" if committed else "read_uncommitted",
+        bootstrap_servers=deployment.servers, enable_auto_commit=False, isolation_level="read_committed"
     ) as consumer:
         consumer.assign([place])
         await consumer.seek_to_beginning(place)
         found, end = [], (await consumer.end_offsets([place]))[place]
         while await consumer.position(place) < end:
-            some = (await consumer.getmany(timeout_ms=100)).get(place, [])
-            found += run_of(some) if whole and some else some
+            found += (await consumer.getmany(timeout_ms=100)).get(place, [])
+    assert len(found) == count
+    return found
+
+
+async def fetched_whole(deployment, count):
+    place = TP(deployment.topics.orders.name, 0)
+    fetch = DirectFetch(deployment.settings.kafka, least_bytes=1, most_bytes=1 << 20)
+    await fetch.start()
+    fetch.wait_ms = 100
+    fetch.go_on({place: 0})
+    found, deadline = [], time.monotonic() + 20
+    while len(found) < count or fetch.end_of(place) is None:
+        assert time.monotonic() < deadline
+        for batches in (await fetch.take([place], 0.1)).values():
+            found += run_of(batches)
+    await fetch.stop()
     assert len(found) == count
     return found
 
@@ -64,7 +80,7 @@ async def test_whole_batches_and_parsed_records_say_what_the_others_say(declared
     assert facts(parsed) == facts(plain)
     assert not any(isinstance(record, type(plain[0])) for record in parsed)
     assert kernels.load() is not None
-    assert facts(await fetched(declared, len(SENT), whole=True)) == facts(plain)
+    assert facts(await fetched_whole(declared, len(SENT))) == facts(plain)
 
 
 @pytest.mark.usefixtures("_patched")
@@ -74,10 +90,10 @@ async def test_what_was_compressed_is_read(declared, compression, monkeypatch):
     await compressed(declared, compression, values)
     use_fetched()
     kernels.load()
-    in_columns = await fetched(declared, len(values), whole=True)
+    in_columns = await fetched_whole(declared, len(values))
     assert [record.value for record in in_columns] == values
     monkeypatch.setattr(kernels._Shelf, "kernels", None)
-    assert facts(await fetched(declared, len(values), whole=True)) == facts(in_columns)
+    assert facts(await fetched_whole(declared, len(values))) == facts(in_columns)
 
 
 @pytest.mark.usefixtures("_patched")
@@ -90,12 +106,11 @@ async def test_what_was_aborted_is_left_out(declared):
             await (producer.abort_transaction() if abort else producer.commit_transaction())
     use_fetched()
     kernels.load()
-    assert [record.value for record in await fetched(declared, 1, whole=True)] == [b"committed"]
+    assert [record.value for record in await fetched_whole(declared, 1)] == [b"committed"]
 
 
 def batches(data):
-    found = Fetched(data)
-    found.whole = True
+    found = Fetched(data, whole=True)
     while found.has_next():
         yield found.next_batch()
 

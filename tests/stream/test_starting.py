@@ -24,12 +24,15 @@ async def door(declared):
     await made.cut()
 
 
-@pytest.fixture(params=["consumer", "producer"])
+@pytest.fixture(params=["member", "fetch", "producer"])
 async def client(request, door, declared, monkeypatch):
     """One of the app's services that have a client of Kafka."""
     monkeypatch.setenv("STREAM_RFM_KAFKA__BOOTSTRAP_SERVERS", f"{HOST}:{door.port}")
     app = create_app(declared.settings)
-    return app.consumer._new_consumer_thread() if request.param == "consumer" else app.producer
+    if request.param == "producer":
+        return app.producer
+    consumer = app.consumer
+    return consumer._new_consumer_thread() if request.param == "member" else consumer._fetch
 
 
 async def waited_for(caplog, times):
