@@ -10,11 +10,11 @@ import numpy as np
 
 from stream_rfm.intake.document import Intake
 from stream_rfm.intake.records import Read
-from stream_rfm.intake.run import offset_of
 from stream_rfm.model import instant
 from stream_rfm.model.order import Kind, Rejected
 from stream_rfm.model.version import Version
 from stream_rfm.stream.outcome import Outcome
+from stream_rfm.stream.unread import edges_of
 from stream_rfm.stream.version_log import VersionLog
 from stream_rfm.stream.waiting import Waiting
 from stream_rfm.table.partition import Partition
@@ -61,8 +61,9 @@ class Lane:
 
     def unread(self, run: list[Any]) -> list[Any]:
         """Those records of a run that were not read before: a seek may give some twice."""
-        if offset_of(run, 0) >= self._expected:
+        if edges_of(run)[0] >= self._expected:
             return run
+        run = run[:]
         return run[bisect_left(run, self._expected, key=lambda record: record.offset) :]
 
     def put(self, run: list[Any], intake: Intake) -> None:
@@ -73,7 +74,7 @@ class Lane:
             intake: what to read documents with.
         """
         self.waiting.put(run, intake)
-        self._expected = offset_of(run, -1) + 1
+        self._expected = edges_of(run)[1] + 1
 
     def clear(self) -> None:
         """Drop what was read and not counted; it will be read again."""

@@ -8,6 +8,7 @@ same for thousands, of one partition or of all. Offsets travel in our transactio
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,9 +21,10 @@ from stream_rfm.stream import cancellation
 from stream_rfm.stream.breath import Breath
 from stream_rfm.stream.direct_fetch import DirectFetch
 from stream_rfm.stream.event import came
-from stream_rfm.stream.fetched import run_of, use_fetched
+from stream_rfm.stream.fetched import use_fetched
 from stream_rfm.stream.offset_commit import Membership
 from stream_rfm.stream.starting import when_there
+from stream_rfm.stream.unread import edges_of, run_or_unread
 
 #: Records of partitions, by their numbers.
 Runs = list[tuple[int, Sequence[Any]]]
@@ -211,21 +213,21 @@ async def _by_topic(records: Mapping[Any, Any]) -> dict[str, Runs]:
     fetched: dict[str, Runs] = {}
     breath = Breath()
     for place, batches in records.items():
-        if run := run_of(batches):
+        if run := run_or_unread(batches):
             fetched.setdefault(place.topic, []).append((place.partition, run))
         await breath.if_held()
     return fetched
 
 
 def _message(partition: TP, runs: Runs, generation: int) -> Any:
-    last = runs[0][1][-1]
+    _, last = edges_of(runs[0][1])
     # Faust's type says bytes, and passes on whatever it is.
     value: Any = runs
     return ConsumerMessage(
         topic=partition.topic,
         partition=partition.partition,
-        offset=last.offset,
-        timestamp=last.timestamp / 1000,
+        offset=last,
+        timestamp=time.time(),
         timestamp_type=0,
         headers=[],
         key=b"",

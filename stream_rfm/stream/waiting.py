@@ -14,7 +14,8 @@ from typing import Any
 from stream_rfm.intake.decoding import decode
 from stream_rfm.intake.document import Intake
 from stream_rfm.intake.records import Read
-from stream_rfm.intake.run import SIZE, Run, joined
+from stream_rfm.intake.run import SIZE, Run
+from stream_rfm.stream.unread import Unread, together
 
 #: What may wait of one partition before no more of it is fetched, whichever is reached first.
 MOST_RECORDS, MOST_BYTES = 20_000, 16 << 20
@@ -88,7 +89,7 @@ class Waiting:
         """The piece that is next, and its bytes."""
         if self._first is None:
             runs, size, intake = self._next()
-            self._first = decode(joined(runs), intake), size
+            self._first = decode(together(runs), intake), size
         return self._first
 
     def _next(self) -> tuple[list[Sequence[Any]], int, Intake]:
@@ -128,10 +129,15 @@ def _sizes(run: Sequence[Any]) -> list[int]:
 
 def _cut(run: Sequence[Any]) -> Iterator[tuple[Sequence[Any], int]]:
     """Pieces of a run, each with its bytes."""
+    if isinstance(run, Unread):
+        if len(run) <= _PIECE_RECORDS and run.size <= _PIECE_BYTES:
+            # As nearly all are.
+            yield run, run.size
+            return
+        run = run.records()
     if isinstance(run, Run) and len(run) <= _PIECE_RECORDS:
         size = int(run.places[SIZE].sum())
         if size <= _PIECE_BYTES:
-            # As nearly all are.
             yield run, size
             return
     sizes = _sizes(run)

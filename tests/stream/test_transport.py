@@ -62,11 +62,10 @@ def test_message_is_the_runs_of_a_topic_with_the_place_of_the_first_ones_last_re
         (3, [5, 9]),
         (4, [70]),
     ]
-    assert made.timestamp == 1
 
 
 async def test_what_was_fetched_goes_by_topics_without_what_was_compacted_away(monkeypatch):
-    monkeypatch.setattr(transport, "run_of", lambda batches: batches)
+    monkeypatch.setattr(transport, "run_or_unread", lambda batches: batches)
     monkeypatch.setattr("stream_rfm.stream.breath._HOLD_SECONDS", -1.0)
     fetched = {TP("orders", 1): [1], TP("reports", 0): [2], TP("orders", 2): [], TP("orders", 7): [3]}
     assert await transport._by_topic(fetched) == {"orders": [(1, [1]), (7, [3])], "reports": [(0, [2])]}
