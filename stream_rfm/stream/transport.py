@@ -33,9 +33,9 @@ Positions = Callable[[], Mapping[TP, int]]
 
 # How long what was fetched may be waited for: a partition that is resumed meanwhile is noticed after it.
 _FETCH_SECONDS = 0.1
-# A fetch takes the worker a tenth of a millisecond for each partition, whatever it brings. So the broker
-# waits until it brings something, but not for long: a partition that is not part of the fetch in flight waits
-# for its end, too.
+# A fetch takes the worker a millisecond and the broker two, whatever it brings. So the broker waits until it
+# brings something, but not for long: a partition that is not part of the fetch in flight waits for its end,
+# too.
 _FETCH_BYTES = 512 << 10
 _FETCH_MS, _FETCH_MS_EACH, _MOST_FETCH_MS = 10, 0.5, 30
 
