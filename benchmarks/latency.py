@@ -36,6 +36,9 @@ _HALF = 50
 # What is tried: parts of a full topic's rate, from above; and one between the first that goes and the last
 # that does not.
 _PARTS = [part / 100 for part in range(100, 0, -10)]
+# Before each stage's first load, seconds of that at half: a worker and a broker meet it cold, and whichever
+# load came first would take longer for it.
+_WARM_UP_SECONDS = 5.0
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -67,9 +70,11 @@ def _run(bench: harness.Bench, options: argparse.Namespace, run: int) -> dict[st
     for verifies in (run % 2 == 0, run % 2 == 1):
         if verifies:
             with _stage(bench, options, f"verified{run}-") as stage:
+                _warm_up(stage, greatest)
                 found["verified"] = _load(stage, options, greatest, _HALF)
         else:
             with verification.without(servers), _stage(bench, options, f"latency{run}-") as stage:
+                _warm_up(stage, greatest)
                 found["loads"] = {
                     f"{load:g}": _load(stage, options, greatest, load) for load in options.loads
                 }
@@ -90,6 +95,11 @@ def _stage(
 ) -> AbstractContextManager[staged.Stage]:
     settings = dict(setting.split("=", 1) for setting in options.settings)
     return staged.stage(bench, prefix, options.partitions, options.customers, **settings)
+
+
+def _warm_up(stage: staged.Stage, greatest: float) -> None:
+    stage.load(stage.plan(greatest * _HALF / 100, _WARM_UP_SECONDS), lookups=True)
+    stage.wait_for_cache()
 
 
 def _load(stage: staged.Stage, options: argparse.Namespace, greatest: float, load: float) -> dict[str, Any]:
