@@ -88,13 +88,12 @@ class DirectFetch(Service):
         self._asked.clear()
         self._held.clear()
         self._ends.clear()
-        self._offsets = {(topic, number): offset for (topic, number), offset in offsets.items()}
-        if self._client is not None and self._offsets:
-            self._client.set_topics({topic for topic, _ in self._offsets})
+        self._offsets = dict(offsets)
+        self._name_topics()
 
     def end_of(self, place: Any) -> int | None:
         """The offset behind a partition's last record when it was fetched of; ``None`` if it never was."""
-        return self._ends.get((place[0], place[1]))
+        return self._ends.get(place)
 
     async def take(self, wanted: Collection[Any], seconds: float) -> dict[Any, list[WholeBatch]]:
         """Take what has come, and ask for what comes next.
@@ -129,7 +128,11 @@ class DirectFetch(Service):
             request_timeout_ms=round(self._kafka.request_timeout_seconds * 1000),
         )
         await self._client.bootstrap()
-        if self._offsets:
+        self._name_topics()
+
+    def _name_topics(self) -> None:
+        """Have the client know where what is fetched is."""
+        if self._client is not None and self._offsets:
             self._client.set_topics({topic for topic, _ in self._offsets})
 
     async def _disconnect(self) -> None:
@@ -169,8 +172,8 @@ class DirectFetch(Service):
         except errors.KafkaError as error:
             await self._wait(leader, type(error))
             return ()
-        wrong = [answer.error] * (answer.error != 0)
-        wrong += [part.error for part in answer.parts if part.error not in _TO_BE_SAID]
+        codes = [answer.error, *(part.error for part in answer.parts)]
+        wrong = [code for code in codes if code not in _TO_BE_SAID]
         if wrong:
             client.force_metadata_update()
             await self._wait(leader, errors.for_code(wrong[0]))

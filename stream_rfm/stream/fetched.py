@@ -24,7 +24,7 @@ from stream_rfm.intake.run import WIDTH, Run
 # the leader, magic, checksum, attributes, last offset, first and last stamp, producer, its epoch, sequence,
 # records.
 _HEADER = Struct(">qiibIhiqqqhii")
-_LENGTH, _MAGIC, _ATTRIBUTES, _COUNT = slice(8, 12), 16, slice(21, 23), slice(57, 61)
+_LENGTH, _MAGIC, _COUNT = slice(8, 12), 16, slice(57, 61)
 _CODEC, _APPEND_TIME = 0x07, 0x08
 _DECODE = {
     1: codec.gzip_decode,
@@ -91,11 +91,6 @@ class WholeBatch:
         return int(self._batch.next_offset) - 1
 
     @property
-    def base_offset(self) -> int:
-        """The offset that the batch begins at, of a record that may have been compacted away."""
-        return int.from_bytes(self.data[: _LENGTH.start])
-
-    @property
     def count(self) -> int:
         """How many records are in it."""
         return int.from_bytes(self.data[_COUNT])
@@ -103,7 +98,7 @@ class WholeBatch:
     @property
     def is_plain(self) -> bool:
         """Whether it is in the format that is read in columns, and not compressed."""
-        return self.data[_MAGIC] == 2 and not int.from_bytes(self.data[_ATTRIBUTES]) & _CODEC
+        return self.data[_MAGIC] == 2 and not self._batch.compression_type
 
     def records(self) -> list[Any]:
         """The records, as aiokafka takes them apart.

@@ -63,6 +63,7 @@ class Lane:
         """Those records of a run that were not read before: a seek may give some twice."""
         if edges_of(run)[0] >= self._expected:
             return run
+        # Looked into once, not for each question.
         run = run[:]
         return run[bisect_left(run, self._expected, key=lambda record: record.offset) :]
 

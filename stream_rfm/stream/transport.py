@@ -8,7 +8,6 @@ same for thousands, of one partition or of all. Offsets travel in our transactio
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -24,7 +23,7 @@ from stream_rfm.stream.event import came
 from stream_rfm.stream.fetched import use_fetched
 from stream_rfm.stream.offset_commit import Membership
 from stream_rfm.stream.starting import when_there
-from stream_rfm.stream.unread import edges_of, run_or_unread
+from stream_rfm.stream.unread import edges_of, run_or_unread, stamp_of
 
 #: Records of partitions, by their numbers.
 Runs = list[tuple[int, Sequence[Any]]]
@@ -152,22 +151,21 @@ class BatchConsumer(driver.Consumer):
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's name
         # The group takes a member for gone that has fetched nothing for very long.
-        with self._subscriptions.fetch_context():
+        with self._member._subscription.fetch_context():  # noqa: SLF001 - aiokafka keeps it there
             return await self._fetch.take(active_partitions or (), timeout)
 
     def highwater(self, tp: TP) -> int | None:  # type: ignore[override]  # Faust's own has none, too
         """The offset behind the last record of a partition; ``None`` as long as nothing was fetched of it."""
         return self._fetch.end_of(tp)
 
-    @property
-    def _subscriptions(self) -> Any:
-        return self._thread._ensure_consumer()._subscription  # noqa: SLF001 - Faust and aiokafka keep it there
-
     def membership(self) -> Membership:
         """Who this consumer is in its group, now."""
-        consumer = self._thread._ensure_consumer()  # noqa: SLF001 - Faust keeps it there
-        coordinator = consumer._coordinator  # noqa: SLF001 - aiokafka keeps it there
+        coordinator = self._member._coordinator  # noqa: SLF001 - aiokafka keeps it there
         return Membership(coordinator.generation, coordinator.member_id, coordinator._group_instance_id)  # noqa: SLF001 - see above
+
+    @property
+    def _member(self) -> Any:
+        return self._thread._ensure_consumer()  # noqa: SLF001 - Faust keeps it there
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Gaps are between runs; nothing is acknowledged record by record."""
@@ -220,14 +218,14 @@ async def _by_topic(records: Mapping[Any, Any]) -> dict[str, Runs]:
 
 
 def _message(partition: TP, runs: Runs, generation: int) -> Any:
-    _, last = edges_of(runs[0][1])
+    run = runs[0][1]
     # Faust's type says bytes, and passes on whatever it is.
     value: Any = runs
     return ConsumerMessage(
         topic=partition.topic,
         partition=partition.partition,
-        offset=last,
-        timestamp=time.time(),
+        offset=edges_of(run)[1],
+        timestamp=stamp_of(run) / 1000,
         timestamp_type=0,
         headers=[],
         key=b"",

@@ -21,14 +21,16 @@ class Unread(Sequence[Any]):
         size: the bytes of all of them.
         first: the offset of the first record, or one before it.
         last: the offset that the last batch reaches to.
+        stamp: its latest time stamp, milliseconds since 1970.
     """
 
-    __slots__ = ("_count", "batches", "first", "last", "size")
+    __slots__ = ("_count", "batches", "first", "last", "size", "stamp")
 
     def __init__(self, batches: Sequence[WholeBatch]) -> None:
         self.batches = batches
         self.size = sum(len(batch.data) for batch in batches)
         self.first, self.last = batches[0].base_offset, batches[-1].offset
+        self.stamp = batches[-1].max_timestamp
         self._count = sum(batch.count for batch in batches)
 
     def __len__(self) -> int:
@@ -65,6 +67,11 @@ def together(runs: Sequence[Sequence[Any]]) -> Sequence[Any]:
     if len(unread) == len(runs):
         return run_of([batch for run in unread for batch in run.batches])
     return joined([run.records() if isinstance(run, Unread) else run for run in runs])
+
+
+def stamp_of(run: Sequence[Any]) -> int:
+    """The time stamp that a run ends with, milliseconds since 1970."""
+    return run.stamp if isinstance(run, Unread) else run[-1].timestamp  # type: ignore[no-any-return]
 
 
 def edges_of(run: Sequence[Any]) -> tuple[int, int]:

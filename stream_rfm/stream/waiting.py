@@ -129,17 +129,14 @@ def _sizes(run: Sequence[Any]) -> list[int]:
 
 def _cut(run: Sequence[Any]) -> Iterator[tuple[Sequence[Any], int]]:
     """Pieces of a run, each with its bytes."""
-    if isinstance(run, Unread):
-        if len(run) <= _PIECE_RECORDS and run.size <= _PIECE_BYTES:
-            # As nearly all are.
-            yield run, run.size
-            return
-        run = run.records()
-    if isinstance(run, Run) and len(run) <= _PIECE_RECORDS:
-        size = int(run.places[SIZE].sum())
+    if isinstance(run, Unread | Run) and len(run) <= _PIECE_RECORDS:
+        size = run.size if isinstance(run, Unread) else int(run.places[SIZE].sum())
         if size <= _PIECE_BYTES:
+            # As nearly all are.
             yield run, size
             return
+    if isinstance(run, Unread):
+        run = run.records()
     sizes = _sizes(run)
     for first in range(0, len(run), _PIECE_RECORDS):
         piece, of_them = run[first : first + _PIECE_RECORDS], sizes[first : first + _PIECE_RECORDS]

@@ -3,25 +3,18 @@
 import asyncio
 import time
 
+import intercepted
 import pytest
 from aiokafka import AIOKafkaProducer, errors
 from aiokafka.protocol.admin import DeleteRecordsRequest
 from broker import Message, write
-from door import Door
 from faust.types import TP
+from intercepted import Answer
 
-from stream_rfm.local.ports import HOST
 from stream_rfm.stream import direct_fetch
 from stream_rfm.stream.direct_fetch import DirectFetch
 from stream_rfm.stream.fetched import run_of
 from stream_rfm.stream.flat_fetch import FlatFetchRequest, Part
-
-
-class Answer:
-    """An answer that did not come from Kafka."""
-
-    def __init__(self, *parts, error=0):
-        self.parts, self.error = parts, error
 
 
 @pytest.fixture
@@ -68,17 +61,11 @@ async def until_asked(fetch, wanted):
 
 def intercept(fetch, instead):
     """Have each request answered by what is called with it, or by Kafka; gives the requests."""
-    client, requests = fetch._client, []
-    send = client.send
+    return intercepted.intercept(fetch._client, FlatFetchRequest, instead)
 
-    async def sent(node, request, **options):
-        if not isinstance(request, FlatFetchRequest):
-            return await send(node, request, **options)
-        requests.append(request)
-        return instead(request) or await send(node, request, **options)
 
-    client.send = sent
-    return requests
+def answer(*parts, error=0):
+    return Answer(parts=parts, error=error)
 
 
 async def test_each_partition_gives_what_is_there_from_its_offset_on(declared, fetch):
@@ -169,7 +156,7 @@ async def test_a_topic_that_must_not_be_read_is_an_error(declared, fetch):
     [place] = wanted = places(declared, 0)
     fetch.go_on({place: 0})
     code = errors.TopicAuthorizationFailedError.errno
-    intercept(fetch, lambda _: Answer(Part(tuple(place), code, -1, [], b"")))
+    intercept(fetch, lambda _: answer(Part(tuple(place), code, -1, [], b"")))
     with pytest.raises(errors.TopicAuthorizationFailedError):
         await taken(fetch, wanted, 1)
 
@@ -211,8 +198,8 @@ async def test_what_a_leader_does_not_give_is_asked_for_again_and_that_is_said_o
             return None
         left.pop()
         if kind is None:
-            return Answer(error=errors.UnknownError.errno)
-        return Answer(Part(tuple(place), kind.errno, -1, [], b""))
+            return answer(error=errors.UnknownError.errno)
+        return answer(Part(tuple(place), kind.errno, -1, [], b""))
 
     fetch.go_on({place: 0})
     intercept(fetch, refuse)
@@ -247,22 +234,15 @@ async def test_what_was_asked_of_two_leaders_is_taken_once(declared, fetch):
     assert await fetch.take(wanted, 0.05) == {}
 
 
-async def test_it_goes_on_after_kafka_was_away(declared, monkeypatch):
-    door = Door(int(declared.servers.rpartition(":")[2]))
-    monkeypatch.setenv("STREAM_RFM_KAFKA__BOOTSTRAP_SERVERS", f"{HOST}:{door.port}")
-    await door.open()
-    away = fetching(declared)
-    await away.start()
+async def test_it_goes_on_after_its_connections_were_closed(declared, fetch):
     [place] = wanted = places(declared, 0)
     put(declared, 0, b"a")
-    away.go_on({place: 0})
-    assert await taken(away, wanted, 1) == {place: [b"a"]}
-    for connection in list(away._client._conns.values()):
+    fetch.go_on({place: 0})
+    assert await taken(fetch, wanted, 1) == {place: [b"a"]}
+    for connection in list(fetch._client._conns.values()):
         connection.close()
     put(declared, 0, b"b")
-    assert await taken(away, wanted, 1) == {place: [b"b"]}
-    await away.stop()
-    await door.cut()
+    assert await taken(fetch, wanted, 1) == {place: [b"b"]}
 
 
 async def test_it_ends_while_something_is_under_way(declared, fetch):

@@ -1,8 +1,10 @@
 import asyncio
 
+import intercepted
 import pytest
 from aiokafka import errors
 from aiokafka.structs import TopicPartition
+from intercepted import Answer
 from members import committed, member_of, transactions_of, values_in, work_of
 
 from stream_rfm.stream import direct_produce
@@ -16,26 +18,9 @@ async def member(declared):
         yield joined.membership
 
 
-class Answer:
-    """An answer that did not come from Kafka."""
-
-    def __init__(self, *topics):
-        self.topics = topics
-
-
 def intercept(transactions, instead):
     """Have each request for records answered by what is called with it, or by Kafka; gives the requests."""
-    client, requests = transactions._producer.client, []
-    send = client.send
-
-    async def sent(node, request, **options):
-        if not isinstance(request, FlatProduceRequest):
-            return await send(node, request, **options)
-        requests.append(request)
-        return instead(request) or await send(node, request, **options)
-
-    client.send = sent
-    return requests
+    return intercepted.intercept(transactions._producer.client, FlatProduceRequest, instead)
 
 
 def everywhere(declared, value, offset=1):
@@ -84,7 +69,7 @@ async def test_what_was_not_written_is_sent_again_as_it_was(declared, member, co
     def refuse(request):
         if len(refused) < 2 and (name, 0) in places_of(request):
             refused.append(request)
-            return Answer((name, [(0, code, -1, -1, -1)]))
+            return Answer(topics=[(name, [(0, code, -1, -1, -1)])])
         return None
 
     async with transactions_of(declared) as transactions:
@@ -133,6 +118,6 @@ async def test_what_kafka_refuses_fails_the_transaction(declared, member):
     name = declared.topics.transitions.name
     too_large = errors.MessageSizeTooLargeError.errno
     async with transactions_of(declared) as transactions:
-        intercept(transactions, lambda _: Answer((name, [(0, too_large, -1, -1, -1)])))
+        intercept(transactions, lambda _: Answer(topics=[(name, [(0, too_large, -1, -1, -1)])]))
         with pytest.raises(NotCommittedError, match=f"MessageSizeTooLargeError.*{name}, partition 0"):
             await transactions.commit(work_of(declared, b"1"), member)

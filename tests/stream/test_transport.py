@@ -62,6 +62,7 @@ def test_message_is_the_runs_of_a_topic_with_the_place_of_the_first_ones_last_re
         (3, [5, 9]),
         (4, [70]),
     ]
+    assert made.timestamp == 1
 
 
 async def test_what_was_fetched_goes_by_topics_without_what_was_compacted_away(monkeypatch):

@@ -7,7 +7,7 @@ from stream_rfm.intake.document import Intake
 from stream_rfm.intake.run import Run, offset_of
 from stream_rfm.stream import waiting as module
 from stream_rfm.stream.fetched import run_of
-from stream_rfm.stream.unread import Unread, edges_of, run_or_unread, together
+from stream_rfm.stream.unread import Unread, edges_of, run_or_unread, stamp_of, together
 from stream_rfm.stream.waiting import Waiting
 
 
@@ -29,6 +29,7 @@ def test_it_says_how_much_there_is_without_being_looked_into(monkeypatch):
     monkeypatch.setattr("stream_rfm.stream.unread.run_of", None)
     run = Unread(some := batches(5, 3, 4))
     assert (len(run), edges_of(run)) == (7, (5, 11))
+    assert stamp_of(run) == some[-1].max_timestamp
     assert run.size == sum(len(batch.data) for batch in some)
 
 
@@ -38,6 +39,7 @@ def test_it_gives_what_its_batches_hold():
     assert run[-1] == plain[-1]
     assert offsets(run[2:4]) == [7, 8]
     assert edges_of(run_of(some)) == (5, 11)
+    assert stamp_of(run) == stamp_of(plain) == plain[-1].timestamp
 
 
 @pytest.mark.parametrize("compression", [1, 2, 3, 4])
