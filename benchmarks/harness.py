@@ -70,15 +70,21 @@ class Bench:
 
 
 @contextmanager
-def bench(*, pinned: bool = True) -> Iterator[Bench]:
-    """Start services, on the last core if pinned; workers then belong on the first."""
+def bench(*, pinned: bool = True, long_lived: bool = False) -> Iterator[Bench]:
+    """Start services, on the last core if pinned; workers then belong on the first.
+
+    A broker that is to be long-lived is slower for two minutes, and then quicker.
+    """
     cores = sorted(os.sched_getaffinity(0))
     if os.getloadavg()[0] > _QUIET:
         progress(f"This machine has other work to do (load {os.getloadavg()[0]:.1f}): figures will be worse.")
     # The first worker after a change would compile for ten seconds, beside the orders that are measured.
     kernels.load()
     columns.use_compiled()
-    with tempfile.TemporaryDirectory() as name, LocalServices(Path(name) / "services") as services:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        LocalServices(Path(name) / "services", kafka_long_lived=long_lived) as services,
+    ):
         for service in (services.kafka, services.valkey) if pinned else ():
             pin(service.pid, cores[-1])
         yield Bench(Path(name), services, cores[0], cores[-1])

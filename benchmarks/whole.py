@@ -56,7 +56,7 @@ BY_NAME_ONLY = {"rolling", "away", "profile"}
 _QUICK = {
     "peers": "--orders 60000 --runs 1",
     "throughput": "--orders 30000 --runs 1",
-    "latency": "--customers 2000 --orders 60000 --seconds 3 --runs 1",
+    "latency": "--customers 2000 --orders 60000 --seconds 3 --runs 1 --warm-up 1",
     "lookups": "--customers 2000 --seconds 3 --runs 1",
     "commit": "--customers 2000 --rate 2000 --seconds 3 --runs 1 --commit-ms 50 200",
     "partitions": "--customers 2000 --rate 2000 --seconds 3 --runs 1",

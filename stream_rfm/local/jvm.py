@@ -7,6 +7,8 @@ from pathlib import Path
 
 from stream_rfm.local.errors import local_extra
 
+#: For what runs for longer than minutes: the optimising compiler too, whose option that comes last counts.
+OPTIMISED = "-XX:TieredStopAtLevel=4"
 _OPTIONS = (
     # A broker that lives for minutes does not earn back what the optimising compiler costs: without, it is up
     # in half of the time, spends half of the CPU on transactions and no more on bulk writes.

@@ -38,6 +38,7 @@ class LocalServices:
         folder: where their data and logs are; made when missing.
         named: what runs elsewhere and is used instead: :meth:`NamedServices.of` the settings.
         kafka_port: where Kafka listens; None for a free port.
+        kafka_long_lived: whether Kafka is to run for longer than minutes, see :class:`KafkaBroker`.
         valkey_port: where Valkey listens; None for a free port.
         valkey_save: when Valkey writes a snapshot; never when empty.
     """
@@ -48,11 +49,14 @@ class LocalServices:
         named: NamedServices = _NOTHING_NAMED,
         *,
         kafka_port: int | None = None,
+        kafka_long_lived: bool = False,
         valkey_port: int | None = None,
         valkey_save: str = "",
     ) -> None:
         self._named = named
-        self._kafka = named.kafka or KafkaBroker(folder / "kafka", port=kafka_port)
+        self._kafka = named.kafka or KafkaBroker(
+            folder / "kafka", port=kafka_port, long_lived=kafka_long_lived
+        )
         self._redis = named.redis or ValkeyServer(folder / "valkey", port=valkey_port, save=valkey_save)
 
     @property

@@ -1,6 +1,7 @@
 import json
 import signal
 
+import psutil
 import pytest
 from broker import eventually
 from local_probes import create_topic, gone, python, taken
@@ -8,6 +9,7 @@ from pydantic import SecretStr
 from redis import Redis
 
 from stream_rfm.local.errors import ServiceError
+from stream_rfm.local.jvm import OPTIMISED
 from stream_rfm.local.named import NamedServices
 from stream_rfm.local.services import Endpoints, LocalServices
 from stream_rfm.settings import KafkaSettings, RedisSettings, load
@@ -104,3 +106,10 @@ def test_nothing_is_left_when_one_cannot_be_started(tmp_path):
         with pytest.raises(ServiceError, match="Kafka cannot listen"):
             services.start()
     assert not any(service.running for service in services.own)
+
+
+def test_long_lived_kafka_is_compiled_as_well_as_can_be(tmp_path):
+    with LocalServices(tmp_path, kafka_long_lived=True) as services:
+        tiers = [word for word in psutil.Process(services.kafka.pid).cmdline() if "TieredStop" in word]
+        assert tiers[-1] == OPTIMISED
+        create_topic(services.endpoints.bootstrap_servers, "long")
