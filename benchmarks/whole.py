@@ -32,11 +32,12 @@ from neighbours import CoreTime
 
 #: Each has add_options(), measure() and show(); those of the summary first, in its order.
 BENCHMARKS: dict[str, ModuleType] = {
-    # What waits for the disk comes before those that leave gigabytes behind for it to write.
+    # What waits for the disk comes before those that leave gigabytes behind for it to write, and what is a
+    # matter of milliseconds first: a host that takes cores away shows at once, and not after an hour.
     "latency": latency,
+    "lookups": lookups,
     "peers": beside,
     "throughput": throughput,
-    "lookups": lookups,
     "commit": commit_curve,
     "partitions": partitions,
     "workers": workers,

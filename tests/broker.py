@@ -8,6 +8,10 @@ from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
+#: How long what is undecided is waited for, seconds: Kafka says that a transaction is committed before each
+#: partition has its marker. What hangs is for a test to find.
+PATIENCE = 5.0
+
 
 class Message(NamedTuple):
     """A record to write."""
@@ -40,6 +44,7 @@ def write(servers: str, topic: str, messages: Iterable[Message]) -> None:
 
 def records(servers: str, topic: str, isolation: str = "read_committed") -> dict[int, list[Any]]:
     """All records that are in a topic at this moment, by partition."""
+    deadline = time.monotonic() + PATIENCE
     consumer = KafkaConsumer(
         bootstrap_servers=servers,
         isolation_level=isolation,
@@ -52,7 +57,15 @@ def records(servers: str, topic: str, isolation: str = "read_committed") -> dict
         consumer.seek_to_beginning(*places)
         ends = consumer.end_offsets(places)
         found: dict[int, list[Any]] = {place.partition: [] for place in places}
-        while any(consumer.position(place) < end for place, end in ends.items()):
+        written: dict[TopicPartition, int] = {}
+
+        def is_read(place: TopicPartition) -> bool:
+            at, is_waiting = consumer.position(place), time.monotonic() < deadline
+            if (end := consumer.highwater(place)) is not None:
+                written.setdefault(place, end)
+            return at >= ends[place] and (not is_waiting or at >= written.get(place, at + 1))
+
+        while not all(map(is_read, places)):
             for place, some in consumer.poll(timeout_ms=200).items():
                 found[place.partition] += some
         return found

@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
+from broker import PATIENCE
+from committed_records import committed_records
 from deployment import Deployment
 
 from stream_rfm.stream.committed import stable_offsets
@@ -99,16 +101,9 @@ async def committed(deployment: Deployment) -> dict[int, int]:
     return {number: offset for (_, number), offset in found.items()}
 
 
-async def values_in(deployment: Deployment, topic: str, partition: int = 0) -> list[bytes]:
+async def values_in(
+    deployment: Deployment, topic: str, partition: int = 0, patience: float = PATIENCE
+) -> list[bytes]:
     """The committed values of a partition."""
-    place = TopicPartition(topic, partition)
-    async with AIOKafkaConsumer(
-        bootstrap_servers=deployment.servers, isolation_level="read_committed", enable_auto_commit=False
-    ) as consumer:
-        consumer.assign([place])
-        await consumer.seek_to_beginning(place)
-        end = (await consumer.end_offsets([place]))[place]
-        found = []
-        while await consumer.position(place) < end:
-            found += [record.value for record in (await consumer.getmany(timeout_ms=100)).get(place, [])]
-    return found
+    found = await committed_records(deployment.servers, topic, [partition], patience)
+    return [record.value for record in found[partition]]

@@ -121,7 +121,7 @@ async def test_parts_that_were_sent_before_are_committed_with_the_rest_and_in_th
             part.put(changelog, 1, [(b"c", b"".join(values), [])])
             transactions.send_part(part)
         await asyncio.sleep(0.3)
-        assert await values_in(declared, transitions) == [b"0"]
+        assert await values_in(declared, transitions, patience=0) == [b"0"]
         ends = await transactions.commit(work_of(declared, b"4", offset=8), member)
         # A transaction's marker takes an offset of its own.
         assert ends == {(transitions, 0): 6, (changelog, 1): 2}
