@@ -55,19 +55,21 @@ def records(servers: str, topic: str, isolation: str = "read_committed") -> dict
         places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
         consumer.assign(places)
         consumer.seek_to_beginning(*places)
-        ends = consumer.end_offsets(places)
+        stable = consumer.end_offsets(places)
         found: dict[int, list[Any]] = {place.partition: [] for place in places}
-        written: dict[TopicPartition, int] = {}
-
-        def is_read(place: TopicPartition) -> bool:
-            at, is_waiting = consumer.position(place), time.monotonic() < deadline
-            if (end := consumer.highwater(place)) is not None:
-                written.setdefault(place, end)
-            return at >= ends[place] and (not is_waiting or at >= written.get(place, at + 1))
-
-        while not all(map(is_read, places)):
+        ends: dict[TopicPartition, int] = {}
+        reading = set(places)
+        while reading:
             for place, some in consumer.poll(timeout_ms=200).items():
                 found[place.partition] += some
+            for place in list(reading):
+                # Its end comes with the first answer.
+                if (end := consumer.highwater(place)) is not None:
+                    end = ends.setdefault(place, end)
+                    if time.monotonic() > deadline:
+                        end = min(end, stable[place])
+                    if consumer.position(place) >= end:
+                        reading.remove(place)
         return found
     finally:
         consumer.close()

@@ -1,10 +1,11 @@
 import time
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from broker import Message, write
+from committed_records import committed_records
 from faust.types import TP
 
 from stream_rfm.intake import kernels
@@ -29,15 +30,7 @@ def _patched(monkeypatch):
 
 
 async def fetched(deployment, count):
-    place = TopicPartition(deployment.topics.orders.name, 0)
-    async with AIOKafkaConsumer(
-        bootstrap_servers=deployment.servers, enable_auto_commit=False, isolation_level="read_committed"
-    ) as consumer:
-        consumer.assign([place])
-        await consumer.seek_to_beginning(place)
-        found, end = [], (await consumer.end_offsets([place]))[place]
-        while await consumer.position(place) < end:
-            found += (await consumer.getmany(timeout_ms=100)).get(place, [])
+    found = (await committed_records(deployment.servers, deployment.topics.orders.name, [0]))[0]
     assert len(found) == count
     return found
 
