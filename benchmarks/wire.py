@@ -6,6 +6,7 @@ times as much of that core, which the broker then has not.
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 from collections.abc import Iterator
@@ -31,10 +32,9 @@ class Wire:
 
     def keep_answers(self) -> None:
         """Take what has come so far, so that the broker need not wait to answer more."""
-        try:
-            self._take(socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return
+        # A socket with a timeout waits for it before it reads, whatever flags it reads with.
+        if select.select([self._socket], [], [], 0)[0]:
+            self._take()
 
     def answer(self, kind: Any) -> Any:
         """The next answer, as soon as it is there.
@@ -49,13 +49,13 @@ class Wire:
 
     def _bytes(self, count: int) -> bytes:
         while len(self._read) < count:
-            self._take(0)
+            self._take()
         found = bytes(self._read[:count])
         del self._read[:count]
         return found
 
-    def _take(self, flags: int) -> None:
-        some = self._socket.recv(_AT_ONCE, flags)
+    def _take(self) -> None:
+        some = self._socket.recv(_AT_ONCE)
         if not some:
             raise SystemExit("Kafka closed a connection: its log says why")
         self._read += some
