@@ -1,7 +1,8 @@
 """What the millionth order of one account costs, beside the first: changelog bytes and CPU, in process.
 
 One partition, half of whose orders are a guest account's, counts them and tells its changelog, transaction by
-transaction. A worker takes the same way with the same batches, and as much again for reading and writing.
+transaction. The first ones are those of another such partition, and have their turns between the last ones. A
+worker takes the same way with the same batches, and as much again for reading and writing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import tables
 import workloads
 from core import Core, Timer
@@ -54,25 +54,52 @@ def show(options: argparse.Namespace, results: dict[str, Any]) -> Sequence[table
 
 
 def _measure(options: argparse.Namespace) -> dict[str, float]:
-    now, count = time.time_ns() // 1000, options.guest_orders * 2
-    core, timer = Core(1), Timer()
-    told: list[int] = []
-    pairs = workloads.guest(count, options.customers, now)
-    sizes: list[int] = []
-    for number, (partition, batch) in enumerate(core.batches(pairs, now, options.transaction)):
-        timer.time("count", lambda part=batch, one=partition: one.advance(part, now))
-        written = timer.time("tell", lambda one=partition: one.records([]))
-        told.append(sum(len(key) + len(value or b"") for key, value in written))
-        sizes.append(len(batch))
-        if number == 0:
-            core.rescore(now, len(batch), Timer())
-    cpu = np.array(timer.pieces["count"]) + np.array(timer.pieces["tell"])
-    tenth = max(1, len(sizes) // 10)
+    now, orders = time.time_ns() // 1000, options.guest_orders * 2
+    transactions = max(2, orders // options.transaction)
+    tenth = max(1, transactions // 10)
+    old, new = _Account(options, orders, now), _Account(options, orders, now)
+    for _ in range(transactions - tenth):
+        old.transact()
     # What the very first one takes is the program's own start.
-    parts = {"first": slice(1, tenth + 1), "last": slice(-tenth, None)}
-    found: dict[str, float] = {"guest_orders": count / 2}
-    for name, part in parts.items():
-        orders = sum(sizes[part])
-        found[f"{name}_bytes"] = sum(told[part]) / orders
-        found[f"{name}_cpu_us"] = float(cpu[part].sum()) / orders * 1e6
+    new.transact()
+    accounts = {"first": new, "last": old}
+    for account in accounts.values():
+        account.forget()
+    # In turn, as this machine may be half as quick a few seconds later.
+    for _ in range(tenth):
+        for account in accounts.values():
+            account.transact()
+    found: dict[str, float] = {"guest_orders": orders / 2}
+    for name, account in accounts.items():
+        found[f"{name}_bytes"] = account.told / account.orders
+        found[f"{name}_cpu_us"] = account.cpu / account.orders * 1e6
     return found
+
+
+class _Account:
+    """A partition of which half of the orders are one account's, and what its transactions have cost."""
+
+    def __init__(self, options: argparse.Namespace, orders: int, now: int) -> None:
+        self.forget()
+        self._core, self._now = Core(1), now
+        pairs = workloads.guest(orders, options.customers, now)
+        self._batches = self._core.batches(pairs, now, options.transaction)
+        self._is_scored = False
+
+    def forget(self) -> None:
+        """Count anew what it costs."""
+        self.orders = self.told = 0
+        self.cpu = 0.0
+
+    def transact(self) -> None:
+        """Count the next orders, and say what the changelog is told."""
+        partition, batch = next(self._batches)
+        began = time.process_time()
+        partition.advance(batch, self._now)
+        written = partition.records([])
+        self.cpu += time.process_time() - began
+        self.orders += len(batch)
+        self.told += sum(len(key) + len(value or b"") for key, value in written)
+        if not self._is_scored:
+            self._is_scored = True
+            self._core.rescore(self._now, len(batch), Timer())
