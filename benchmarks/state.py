@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tables
 import workloads
 from core import Core, Timer
@@ -58,48 +59,33 @@ def _measure(options: argparse.Namespace) -> dict[str, float]:
     transactions = max(2, orders // options.transaction)
     tenth = max(1, transactions // 10)
     old, new = _Account(options, orders, now), _Account(options, orders, now)
-    for _ in range(transactions - tenth):
+    for _ in range(transactions - tenth - 1):
         old.transact()
-    # What the very first one takes is the program's own start.
-    new.transact()
-    accounts = {"first": new, "last": old}
-    for account in accounts.values():
-        account.forget()
     # In turn, as this machine may be half as quick a few seconds later.
-    for _ in range(tenth):
-        for account in accounts.values():
-            account.transact()
+    turns = [(new.transact(), old.transact()) for _ in range(tenth)]
     found: dict[str, float] = {"guest_orders": orders / 2}
-    for name, account in accounts.items():
-        found[f"{name}_bytes"] = account.told / account.orders
-        found[f"{name}_cpu_us"] = account.cpu / account.orders * 1e6
+    for name, costs in zip(("first", "last"), np.sum(turns, axis=0).tolist(), strict=True):
+        counted, told, cpu = costs
+        found[f"{name}_bytes"] = told / counted
+        found[f"{name}_cpu_us"] = cpu / counted * 1e6
     return found
 
 
 class _Account:
-    """A partition of which half of the orders are one account's, and what its transactions have cost."""
+    """A partition of which half of the orders are one account's."""
 
     def __init__(self, options: argparse.Namespace, orders: int, now: int) -> None:
-        self.forget()
-        self._core, self._now = Core(1), now
+        """Have the first transaction, which takes the program's own start too, and score everybody."""
+        core, self._now = Core(1), now
         pairs = workloads.guest(orders, options.customers, now)
-        self._batches = self._core.batches(pairs, now, options.transaction)
-        self._is_scored = False
+        self._batches = core.batches(pairs, now, options.transaction)
+        self.transact()
+        core.rescore(now, options.transaction, Timer())
 
-    def forget(self) -> None:
-        """Count anew what it costs."""
-        self.orders = self.told = 0
-        self.cpu = 0.0
-
-    def transact(self) -> None:
-        """Count the next orders, and say what the changelog is told."""
-        partition, batch = next(self._batches)
-        began = time.process_time()
-        partition.advance(batch, self._now)
-        written = partition.records([])
-        self.cpu += time.process_time() - began
-        self.orders += len(batch)
-        self.told += sum(len(key) + len(value or b"") for key, value in written)
-        if not self._is_scored:
-            self._is_scored = True
-            self._core.rescore(self._now, len(batch), Timer())
+    def transact(self) -> tuple[int, int, float]:
+        """Count the next orders: how many they are, bytes that the changelog is told, and seconds of CPU."""
+        (partition, batch), timer = next(self._batches), Timer()
+        timer.time("count", lambda: partition.advance(batch, self._now))
+        written = timer.time("tell", lambda: partition.records([]))
+        told = sum(len(key) + len(value or b"") for key, value in written)
+        return len(batch), told, sum(map(sum, timer.pieces.values()))

@@ -39,8 +39,8 @@ _PAGE = 500
 # newer one, and what cannot be read is no revision. What says another partition was written by another table:
 # its revision means nothing here, and whoever has come into that table since is not to be deleted from this
 # one. All are read and written together, and where a value ends as ours do, its revision is read without the
-# rest: that takes Redis half the time. Who is not there is not compared: of
-# 75 new customers a call takes Redis 176 µs instead of 253.
+# rest: that takes Redis half the time. Who is not there is not compared: 75 new customers a call take Redis
+# 176 µs instead of 253.
 _WRITE = """
 local stamp = redis.pcall('GET', KEYS[1])
 if type(stamp) ~= 'string' then stamp = '' end
