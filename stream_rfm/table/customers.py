@@ -99,9 +99,9 @@ class Customers:
         """Bytes of memory held."""
         return self.count * ROW.itemsize + self._ids_end + self._index.nbytes
 
-    def hashed(self, numbers: Ints) -> tuple[Hashes, Bools]:
-        """The hashes that rows are found by, and whether each is somebody's."""
-        return self.digest_low[numbers], self.id_length[numbers] > 0
+    def hashed(self, numbers: Ints) -> Hashes:
+        """The hashes that rows are found by."""
+        return self.digest_low[numbers]
 
     def find(self, digests: Hashes) -> Ints:
         """The rows of customers by the two halves of their digests; −1 for strangers."""
@@ -146,6 +146,7 @@ class Customers:
         for row in there[(there >= 0) & (there != rows)].tolist():
             self.erase(row)
         new = np.flatnonzero(there != rows)
+        self._leave(rows[new])
         self._identify(
             digests[new], ids if len(new) == len(ids) else [ids[i] for i in new.tolist()], rows[new]
         )
@@ -199,6 +200,7 @@ class Customers:
         """Forget a customer; the row is never used again, and nothing in it says whose it was."""
         start = int(self.id_start[row])
         length = int(self.id_length[row])
+        self._leave(np.array([row]))
         self.living -= length > 0
         self.revisions_from = max(self.revisions_from, int(self.revision[row]) + 1)
         self._ids.values[start : start + length] = 0
@@ -253,6 +255,11 @@ class Customers:
     def _look(self) -> None:
         for name in _COLUMNS:
             setattr(self, name, self._rows.values[name])
+
+    def _leave(self, rows: Ints) -> None:
+        """Have nobody found in some rows any more."""
+        rows = rows[self.id_length[rows] > 0]
+        self._index.remove(self.digest_low[rows], rows)
 
     def _add_to_index(self, rows: Ints) -> None:
         for low in range(0, len(rows), _SLICE):

@@ -6,9 +6,6 @@ and dropped once. An entry is never changed but for its flags, and those follow 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
-
 import numpy as np
 
 from stream_rfm.model.arrays import Bools, Column, Hashes, Ints
@@ -25,7 +22,7 @@ from stream_rfm.table.entry_columns import (
 )
 from stream_rfm.table.hash_index import HashIndex, Parts, mixed
 
-__all__ = ["CANCELLED", "FOUND_ORDER", "INSIDE", "NOBODY", "SUPERSEDED", "TOLD", "Entries", "use_compiled"]
+__all__ = ["CANCELLED", "FOUND_ORDER", "INSIDE", "NOBODY", "SUPERSEDED", "TOLD", "Entries"]
 
 #: The amount of a cancel that has taken an order back; one that came before its order has none.
 FOUND_ORDER = 1
@@ -34,21 +31,6 @@ FOUND_ORDER = 1
 _LOOKED_AT = (2, 16)
 # How many entries are looked through or made findable at a time.
 _SLICE = 1 << 16
-
-
-class _Fastest:
-    """What makes hashes out of columns, once it has been loaded."""
-
-    hashed: Any = None
-
-
-def use_compiled() -> None:
-    """Make hashes by what is compiled from now on, in all tables: it takes a second to load.
-
-    Raises:
-        ImportError: numba is not to be had.
-    """
-    _Fastest.hashed = import_module("stream_rfm.table.naming_compiled").hashed
 
 
 class Entries(EntryColumns):
@@ -120,16 +102,19 @@ class Entries(EntryColumns):
         numbers = self._index.find(named, same)
         return np.where(numbers < 0, -1, numbers - self.first)
 
-    def hashed(self, numbers: Ints) -> tuple[Hashes, Bools]:
-        """The hashes that entries are found by, and whether each has to be found."""
-        if _Fastest.hashed is not None:
-            found: tuple[Hashes, Bools] = _Fastest.hashed(*self.named_by(), numbers)
-            return found
-        there = numbers < self.next
-        positions = np.where(there, numbers - self.first, 0)
-        row, kind, flags = self.words_at(positions)
-        there &= (row != NOBODY) & ((flags & SUPERSEDED) == 0)
-        return mixed(self.key[positions], row, kind), there
+    def hashed(self, numbers: Ints) -> Hashes:
+        """The hashes that entries are found by."""
+        return self._named(numbers - self.first)
+
+    def supersede(self, positions: Ints) -> None:
+        """Have entries found no more: another one has their id."""
+        self._index.remove(self._named(positions), self.first + positions)
+        self.flags[positions] |= SUPERSEDED
+
+    def disown(self, positions: Ints) -> None:
+        """Have entries be nobody's, and found no more."""
+        self._index.remove(self._named(positions), self.first + positions)
+        self.row[positions] = NOBODY
 
     def leaving(self, cutoff: int) -> Ints:
         """The positions of the entries that are inside and not younger than an instant."""
@@ -209,9 +194,14 @@ class Entries(EntryColumns):
         """Make all entries findable that have a customer and are not superseded."""
         self._index = self._new_index(self.count)
         for low in range(0, self.count, _SLICE):
-            numbers = np.arange(self.first + low, self.first + min(low + _SLICE, self.count))
-            hashes, there = self.hashed(numbers)
-            self._index.add(hashes[there], numbers[there])
+            positions = np.arange(low, min(low + _SLICE, self.count))
+            row, _, flags = self.words_at(positions)
+            positions = positions[(row != NOBODY) & ((flags & SUPERSEDED) == 0)]
+            self._index.add(self._named(positions), self.first + positions)
+
+    def _named(self, positions: Ints) -> Hashes:
+        row, kind, _ = self.words_at(positions)
+        return mixed(self.key[positions], row, kind)
 
     def _new_index(self, expected: int) -> HashIndex:
         index = HashIndex(self, expected)

@@ -133,10 +133,6 @@ class EntryColumns:
         columns = (self._keys.values, self._words.values, self._at.parts(), self._oldest.values)
         return (*columns, self._start, self.count)
 
-    def named_by(self) -> tuple[Hashes, Column, int, int]:
-        """Keys and words, the number of the first in memory, and the number that the next entry gets."""
-        return self._keys.values, self._words.values, self._origin, self.next
-
     def words_at(self, positions: Ints) -> tuple[Column, Column, Column]:
         """The rows, kinds and flags at some positions, read together."""
         words = self._words.values[self._start + positions]

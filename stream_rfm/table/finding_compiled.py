@@ -32,10 +32,10 @@ def touched(index: Any, hash_: Any) -> Any:
 
 
 @njit(_INT(SLOTS, SHAPE, _INT, _HASH, _INT), **INLINE)
-def _marked(slots: Column, shape: Any, bucket: Any, hash_: Any, after: Any) -> Any:
-    """The first slot of a bucket behind another one that may be a hash's; none: as many as there are."""
+def _marked(slots: Column, shape: Any, bucket: Any, half: Any, after: Any) -> Any:
+    """The first slot of a bucket behind another one that may be a half's; none: as many as there are."""
     most = np.uint32((1 << (shape[4] if bucket >= shape[0] else shape[2])) - 1)
-    tag = tag_of(shape, bucket, hash_)
+    tag = tag_of(shape, bucket, half)
     # Without a branch first, so that it is one comparison of the whole line.
     some = np.uint32(0)
     for slot in range(WIDTH):
@@ -69,15 +69,16 @@ def candidate(index: Any, hash_: Any, nth: Any) -> Any:
     """A number that a hash may be of, the first of them for 0 and so on; −1: there are no more."""
     slots, shape, first = index[0], index[1], index[2]
     for turn in range(2):
-        bucket = bucket_of(shape, hash_ & LOW if turn == 0 else hash_ >> HALF)
-        slot = _marked(slots, shape, bucket, hash_, -1)
+        half = hash_ & LOW if turn == 0 else hash_ >> HALF
+        bucket = bucket_of(shape, half)
+        slot = _marked(slots, shape, bucket, half, -1)
         while slot < WIDTH:
             if nth == 0:
                 most = np.int64((1 << (shape[4] if bucket >= shape[0] else shape[2])) - 1)
-                rest = np.uint32((slots[bucket, slot] ^ tag_of(shape, bucket, hash_)) - np.uint32(1))
+                rest = np.uint32((slots[bucket, slot] ^ tag_of(shape, bucket, half)) - np.uint32(1))
                 return first + (np.int64(rest) - first) % most
             nth -= 1
-            slot = _marked(slots, shape, bucket, hash_, slot)
+            slot = _marked(slots, shape, bucket, half, slot)
     return _beside(index, hash_, nth)
 
 
@@ -102,8 +103,9 @@ def first_of(index: Any, hash_: Any) -> Any:
     one, other = bucket_of(shape, hash_ & LOW), bucket_of(shape, hash_ >> HALF)
     bits = shape[4] if one >= shape[0] else shape[2]
     other_bits = shape[4] if other >= shape[0] else shape[2]
-    hits = _hits(slots, one, tag_of(shape, one, hash_), np.uint32((1 << bits) - 1))
-    more = _hits(slots, other, tag_of(shape, other, hash_), np.uint32((1 << other_bits) - 1))
+    tag, other_tag = tag_of(shape, one, hash_ & LOW), tag_of(shape, other, hash_ >> HALF)
+    hits = _hits(slots, one, tag, np.uint32((1 << bits) - 1))
+    more = _hits(slots, other, other_tag, np.uint32((1 << other_bits) - 1))
     together = hits + more
     if not together:
         return _beside(index, hash_, 0)
@@ -111,7 +113,7 @@ def first_of(index: Any, hash_: Any) -> Any:
         return candidate(index, hash_, 0)
     bucket, most = (one, (1 << bits) - 1) if hits else (other, (1 << other_bits) - 1)
     slot = together & np.uint32(0xFF)
-    rest = np.uint32((slots[bucket, slot] ^ tag_of(shape, bucket, hash_)) - np.uint32(1))
+    rest = np.uint32((slots[bucket, slot] ^ (tag if hits else other_tag)) - np.uint32(1))
     # Most tables begin at 0, and to divide takes as long as to compare.
     return np.int64(rest) if not first else first + (np.int64(rest) - first) % most
 

@@ -18,7 +18,6 @@ from stream_rfm.table import plain, settling
 from stream_rfm.table.admission import Admission, Orders, admit
 from stream_rfm.table.batch import Batch
 from stream_rfm.table.customers import NEVER, NO_SEGMENT
-from stream_rfm.table.entries import SUPERSEDED
 from stream_rfm.table.groups import Groups, pairs_once, stable_order
 from stream_rfm.table.judgement import Settled, judge
 from stream_rfm.table.moves import CAUSE
@@ -160,7 +159,7 @@ class _Fold:
         admitted = np.ones(len(where), bool)
         admitted[is_order] = admission.counts
         if len(admission.superseded):
-            self.store.entries.flags[admission.superseded] |= SUPERSEDED
+            self.store.entries.supersede(admission.superseded)
         if self._is_plain(where):
             self._in_turn(where[admitted])
             return odd

@@ -7,7 +7,8 @@ allocations", 1994), and finding is a comparison of two rows, without a loop. Bi
 does not need hold bits of the hash, so that columns are hardly asked in vain.
 
 It grows where it is, a bounded number of buckets each time something is added: buckets stand in the order of
-hashes, so that from the last one down each can be spread over the wider table in place.
+hashes, so that from the last one down each can be spread over the wider table in place. Buckets and bits in
+their slots tell where numbers go then: nobody is asked for hashes (``docs/decisions/0015-memory.md``).
 ``docs/decisions/0005-columns.md`` compares it with the libraries that exist.
 """
 
@@ -33,10 +34,8 @@ _GROWTH, _PACE = 1.25, 8
 _WORTH = 64
 # Up to half a megabyte it doubles, so that each number is moved once and not four times.
 _SMALL = 1 << 13
-# Beyond so many that are beside, those are looked for that need not be there any more.
-_MANY = 1024
-# How many bits of a slot are a number's; one at least is left for the hash, and above twelve help nothing.
-_LEAST_BITS, _MOST_BITS = 20, 31
+# How many bits of a slot are a number's at most: one is left for the hash.
+_MOST_BITS = 31
 #: Numbers in use must not be further apart.
 PLACES = (1 << _MOST_BITS) - 1
 
@@ -66,8 +65,8 @@ def use_compiled() -> None:
 class Keys(Protocol):
     """Whoever holds the keys."""
 
-    def hashed(self, numbers: Ints) -> tuple[Hashes, Bools]:
-        """The hash of each number's key, and whether there still is one that has to be found."""
+    def hashed(self, numbers: Ints) -> Hashes:
+        """The hash of each number's key, of numbers that were added and not removed."""
 
 
 class HashIndex:
@@ -93,12 +92,13 @@ class HashIndex:
         self._slots = Growing(np.uint32, buckets * WIDTH, scattered=True)
         self._filled = Growing(np.uint8, buckets)
         self._used = 0
+        # Behind the largest number so far.
+        self._end = 0
         # How many slots are still to be moved for what was added.
         self._owed = 0
         # Ascending hashes that found no room, and their numbers.
-        self._beside: tuple[Hashes, Ints] = (np.empty(0, np.uint64), np.empty(0, np.int64))
+        self._beside = _nothing()
         self._maybe_beside = np.zeros(0, bool)
-        self._many = _MANY
 
     @property
     def _way(self) -> ModuleType:
@@ -129,7 +129,8 @@ class HashIndex:
         """Add numbers that are not there yet, the last one the largest."""
         if not len(numbers):
             return
-        self._make_room(len(numbers), int(numbers[-1]) + 1 - self.first)
+        self._end = max(self._end, int(numbers[-1]) + 1)
+        self._make_room(len(numbers), self._end - self.first)
         stuck = self._way.place(self._lines(), self._filled.values, self._shape, hashes, numbers)
         self._used += len(numbers)
         self._keep_beside(hashes[stuck], numbers[stuck])
@@ -139,6 +140,7 @@ class HashIndex:
         self._used -= self._way.remove(self._lines(), self._filled.values, self._shape, hashes, numbers)
         if len(self._beside[0]):
             kept = ~np.isin(self._beside[1], numbers)
+            self._used -= int(np.count_nonzero(~kept))
             self._beside = (self._beside[0][kept], self._beside[1][kept])
 
     def parts(self) -> Parts:
@@ -158,11 +160,13 @@ class HashIndex:
                 growth = 2 if now.buckets < _SMALL else _GROWTH
                 count = max(self._used + more, int(growth * _FULL * WIDTH * now.buckets))
                 buckets, bits = _size(count, span)
-                self._shape = now._replace(then_buckets=buckets, then_bits=bits)
+                # What is still to be removed must not look like another number meanwhile.
+                self._shape = now._replace(then_buckets=buckets, then_bits=max(bits, now.bits))
                 self._slots.reserve(buckets * WIDTH)
                 self._filled.reserve(buckets)
-            # Few into a large table: a part of it, so that nobody waits long. Many at once: all of it.
-            urgent = more > self._used or not self._fits(more, span)
+            # Few into a large table: a part of it, so that nobody waits long. Many at once, or so large ones
+            # that slots as they were have no room for them: all of it.
+            urgent = more > self._used or not self._fits(more, span) or span >= 1 << now.bits
             self._owed += more * _PACE
             if not urgent and self._owed < _WORTH * WIDTH:
                 return
@@ -184,18 +188,21 @@ class HashIndex:
         """Spread the next so many buckets, from the last one down, over the wider table."""
         shape, lines, filled = self._shape, self._lines(), self._filled.values
         low = max(0, shape.frontier - buckets)
-        numbers, held = self._way.lift(lines, filled, shape, low, self.first)
+        self._used -= int(filled[low : shape.frontier].sum())
+        numbers, held, halves = self._way.lift(lines, filled, shape, low, self.first, self._end)
+        self._used += len(numbers)
+        if not shape.tells:
+            halves = slots.brought(self._keys.hashed(numbers), held, shape.buckets)
         self._shape = shape = shape._replace(frontier=low)
-        hashes, kept = self._keys.hashed(numbers)
-        stuck = self._way.spread(lines, filled, shape, hashes, held, numbers, kept)
-        self._used += int(np.count_nonzero(kept)) - len(numbers)
-        self._keep_beside(hashes[stuck], numbers[stuck])
+        stuck = numbers[self._way.spread(lines, filled, shape, halves, numbers)]
+        if len(stuck):
+            self._keep_beside(self._keys.hashed(stuck), stuck)
         if low:
             return
         self._shape = Shape(
             shape.then_buckets, shape.then_buckets, shape.then_bits, shape.then_buckets, shape.then_bits
         )
-        (hashes, numbers), self._beside = self._beside, (hashes[:0], numbers[:0])
+        (hashes, numbers), self._beside = self._beside, _nothing()
         self._used -= len(numbers)
         order = np.argsort(numbers)
         self.add(hashes[order], numbers[order])
@@ -204,11 +211,6 @@ class HashIndex:
         if not len(numbers):
             return
         hashes, numbers = (np.concatenate(both) for both in zip(self._beside, (hashes, numbers), strict=True))
-        if len(numbers) > self._many:
-            there = self._keys.hashed(numbers)[1]
-            self._used -= int((~there).sum())
-            hashes, numbers = hashes[there], numbers[there]
-            self._many = max(_MANY, 2 * len(numbers))
         order = np.argsort(hashes, kind="stable")
         self._beside = (hashes[order], numbers[order])
         self._maybe_beside = np.zeros(int(MAYBE) + 1, bool)
@@ -230,10 +232,14 @@ class HashIndex:
             asked, at, end = asked[~hit], at[~hit] + 1, end[~hit]
 
 
+def _nothing() -> tuple[Hashes, Ints]:
+    return np.empty(0, np.uint64), np.empty(0, np.int64)
+
+
 def _size(count: int, span: int) -> tuple[int, int]:
     """How many buckets so many numbers need, and how many bits those that are so far apart."""
     buckets = max(_FEWEST, -int(-count // (WIDTH * _FULL)))
-    return buckets, min(max(_LEAST_BITS, (2 * max(count, span)).bit_length()), _MOST_BITS)
+    return buckets, min((2 * max(count, span, WIDTH * _FEWEST)).bit_length(), _MOST_BITS)
 
 
 def mixed(key: Hashes, row: Column, kind: Column | int) -> Hashes:

@@ -16,7 +16,7 @@ from stream_rfm.model import money
 from stream_rfm.model.arrays import Bools, Hashes, Ints
 from stream_rfm.model.order import Kind
 from stream_rfm.model.version import Version
-from stream_rfm.table import entries, settling
+from stream_rfm.table import settling
 from stream_rfm.table.batch import Batch
 from stream_rfm.table.entries import INSIDE
 from stream_rfm.table.store import Changes, Store
@@ -40,7 +40,6 @@ def use_compiled() -> None:
         ImportError: numba is not to be had.
     """
     settling.use_compiled()
-    entries.use_compiled()
     _Fastest.append = import_module("stream_rfm.table.appending_compiled").append
     _Fastest.look = import_module("stream_rfm.table.plain_compiled")
 

@@ -15,6 +15,9 @@ from stream_rfm.model.arrays import Bools, Column, Hashes, Ints
 #: Slots in a bucket: a cache line of them.
 WIDTH = 16
 LOW, HALF = np.uint64(0xFFFF_FFFF), np.uint64(32)
+#: The bits of a half that say where its number stands. The lowest six do not: so few are left that a bucket
+#: and what a slot has room for tell all of them, and a table grows without asking anybody for hashes.
+KNOWN, LEAST = np.uint64(0xFFFF_FFC0), np.uint64(0x40)
 #: Bits of a hash that tell whether it may be of those that found no room.
 MAYBE = np.uint64(0xFFFF)
 
@@ -45,6 +48,11 @@ class Shape(NamedTuple):
     then_buckets: int
     then_bits: int
 
+    @property
+    def tells(self) -> bool:
+        """Whether slots before the frontier tell all bits of a half that are needed to go on by it."""
+        return self.buckets * int(LEAST) >= 1 << self.bits
+
 
 def candidates(slots: Column, shape: Shape, first: int, hashes: Hashes) -> tuple[Ints, Ints]:
     """Which numbers, from a first one on, may have some hashes.
@@ -52,14 +60,12 @@ def candidates(slots: Column, shape: Shape, first: int, hashes: Hashes) -> tuple
     Returns:
         The places of the hashes, and the numbers.
     """
-    tags = _tags(hashes)
     found: list[tuple[Ints, Ints]] = []
     for half in (hashes & LOW, hashes >> HALF):
-        buckets = _buckets(shape, half)
-        bits = _bits(shape, buckets)
+        buckets, bits, tags = _spots(shape, half)
         # What is left of a slot that has the tag, and is not empty, is the number.
         rest = np.take(slots, buckets, axis=0)
-        rest ^= (tags << bits)[:, None]
+        rest ^= tags[:, None]
         rest -= np.uint32(1)
         where = np.flatnonzero(rest < ((np.uint32(1) << bits) - np.uint32(1))[:, None])
         modulus = (np.int64(1) << bits[where // WIDTH].astype(np.int64)) - 1
@@ -74,60 +80,60 @@ def place(slots: Column, filled: Column, shape: Shape, hashes: Hashes, numbers: 
     Returns:
         Which found no room.
     """
+    halves = (hashes & LOW, hashes >> HALF)
 
-    def emptier(waiting: Ints) -> Ints:
-        one, other = (_buckets(shape, half[waiting]) for half in (hashes & LOW, hashes >> HALF))
-        return np.where(filled[other] < filled[one], other, one)
+    def emptier(waiting: Ints) -> Hashes:
+        one, other = (_spots(shape, half[waiting])[0] for half in halves)
+        return np.where(filled[other] < filled[one], halves[1][waiting], halves[0][waiting])
 
-    return _put(slots, filled, shape, hashes, numbers, emptier)
+    return _put(slots, filled, shape, numbers, emptier)
 
 
-def lift(slots: Column, filled: Column, shape: Shape, low: int, first: int) -> tuple[Ints, Ints]:
+def lift(
+    slots: Column, filled: Column, shape: Shape, low: int, first: int, end: int
+) -> tuple[Ints, Ints, Hashes]:
     """Empty the buckets from one on up to the frontier.
 
     Returns:
-        The numbers, from a first one on, that were in there, and the bucket of each.
+        The numbers, from a first one on and before an end, that were in there, the bucket of each, and the
+        half that had brought it there, if the shape tells that.
     """
     lines = slots[low : shape.frontier]
     where = np.flatnonzero(lines)
     modulus = (1 << shape.bits) - 1
-    known = (lines.ravel()[where] & np.uint32(modulus)).astype(np.int64) - 1
+    slot = lines.ravel()[where]
+    known = (slot & np.uint32(modulus)).astype(np.int64) - 1
+    numbers, buckets = first + (known - first) % modulus, low + where // WIDTH
+    # The only one of the halves that there may be by which bucket and tag follow.
+    at = (buckets.astype(np.uint64) << HALF) | (slot & ~np.uint32(modulus))
+    step = LEAST * np.uint64(shape.buckets)
+    halves = (at + (step - np.uint64(1))) // step * LEAST
     lines[:], filled[low : shape.frontier] = 0, 0
-    return first + (known - first) % modulus, low + where // WIDTH
+    kept = numbers < end
+    return numbers[kept], buckets[kept], halves[kept]
 
 
-def spread(
-    slots: Column, filled: Column, shape: Shape, hashes: Hashes, buckets: Ints, numbers: Ints, kept: Bools
-) -> Bools:
-    """Put numbers where the pass wants those that a half of their hash had brought to a bucket.
+def brought(hashes: Hashes, buckets: Ints, count: int) -> Hashes:
+    """The half of each hash that had brought it to a bucket of so many."""
+    one, other = hashes & LOW, hashes >> HALF
+    by_one = (((one & KNOWN) * np.uint64(count)) >> HALF).astype(np.int64) == buckets
+    return np.where(by_one, one, other)
+
+
+def spread(slots: Column, filled: Column, shape: Shape, halves: Hashes, numbers: Ints) -> Bools:
+    """Put numbers where the pass wants those that a half of their hash had brought to where they were.
 
     Args:
         slots: all buckets.
         filled: how many slots of each are in use.
-        shape: how they are laid out; the frontier is below all of these buckets.
-        hashes: of the numbers.
-        buckets: that they were in.
+        shape: how they are laid out; the frontier is below all buckets that the numbers were in.
+        halves: of their hashes.
         numbers: in no particular order.
-        kept: those that have to be found; from here on without those whose hash would have brought them to
-            another bucket.
 
     Returns:
         Which found no room.
     """
-    halves = (hashes & LOW, hashes >> HALF)
-    by_one, by_other = (
-        ((half * np.uint64(shape.buckets)) >> HALF).astype(np.int64) == buckets for half in halves
-    )
-    # A number of long ago may be another entry's now; that one is where its own hash says.
-    kept &= by_one | by_other
-    half = np.where(by_one, *halves)[kept]
-
-    def wanted(waiting: Ints) -> Ints:
-        return ((half[waiting] * np.uint64(shape.then_buckets)) >> HALF).astype(np.int64)
-
-    stuck = np.zeros(len(hashes), bool)
-    stuck[kept] = _put(slots, filled, shape, hashes[kept], numbers[kept], wanted)
-    return stuck
+    return _put(slots, filled, shape, numbers, lambda waiting: halves[waiting])
 
 
 def remove(slots: Column, filled: Column, shape: Shape, hashes: Hashes, numbers: Ints) -> int:
@@ -138,8 +144,7 @@ def remove(slots: Column, filled: Column, shape: Shape, hashes: Hashes, numbers:
     """
     count = 0
     for half in (hashes & LOW, hashes >> HALF):
-        buckets = _buckets(shape, half)
-        marks = _marks(shape, buckets, hashes, numbers)
+        buckets, marks = _marks(shape, half, numbers)
         while True:
             question, column = np.nonzero(slots[buckets] == marks[:, None])
             if not len(question):
@@ -158,51 +163,43 @@ def _put(
     slots: Column,
     filled: Column,
     shape: Shape,
-    hashes: Hashes,
     numbers: Ints,
-    bucket_of: Callable[[Ints], Ints],
+    half_of: Callable[[Ints], Hashes],
 ) -> Bools:
-    """Put numbers into the buckets that those still waiting have now; gives which found no room."""
-    stuck = np.zeros(len(hashes), bool)
-    waiting = np.arange(len(hashes))
+    """Put numbers where a half brings those that are still waiting; gives which found no room."""
+    stuck = np.zeros(len(numbers), bool)
+    waiting = np.arange(len(numbers))
     while len(waiting):
-        target = bucket_of(waiting)
+        target, marks = _marks(shape, half_of(waiting), numbers[waiting])
         full = filled[target] >= WIDTH
         stuck[waiting[full]] = True
-        waiting, target = waiting[~full], target[~full]
+        waiting, target, marks = waiting[~full], target[~full], marks[~full]
         # One into each at a time, so that the next sees which one is emptier.
         target, first = np.unique(target, return_index=True)
-        chosen = waiting[first]
-        slots[target, filled[target]] = _marks(shape, target, hashes[chosen], numbers[chosen])
+        slots[target, filled[target]] = marks[first]
         filled[target] += 1
         waiting = np.delete(waiting, first)
     return stuck
 
 
-def _buckets(shape: Shape, half: Hashes) -> Ints:
-    """The bucket of each half of a hash."""
-    buckets = ((half * np.uint64(shape.buckets)) >> HALF).astype(np.int64)
-    if shape.frontier < shape.buckets:
-        moved = buckets >= shape.frontier
-        buckets[moved] = (half[moved] * np.uint64(shape.then_buckets)) >> HALF
-    return buckets
+def _spots(shape: Shape, half: Hashes) -> tuple[Ints, Column, Column]:
+    """The bucket that a half brings to, how many bits of its slots are a number's, and what the others are.
+
+    The highest bits of a half times the number of buckets are the bucket, those behind them the tag.
+    """
+    known = half & KNOWN
+    at = known * np.uint64(shape.buckets)
+    moved = (at >> HALF).astype(np.int64) >= shape.frontier
+    at[moved] = known[moved] * np.uint64(shape.then_buckets)
+    bits = np.where(moved, np.uint32(shape.then_bits), np.uint32(shape.bits))
+    return (at >> HALF).astype(np.int64), bits, (at & LOW).astype(np.uint32) >> bits << bits
 
 
-def _bits(shape: Shape, buckets: Ints) -> Column:
-    """How many bits of a bucket's slots are the number's."""
-    return np.where(buckets >= shape.frontier, np.uint32(shape.then_bits), np.uint32(shape.bits))
-
-
-def _tags(hashes: Hashes) -> Column:
-    """Bits of both halves, of which the lowest go into a slot: buckets follow from the highest of each."""
-    return ((hashes ^ (hashes >> HALF)) & LOW).astype(np.uint32)
-
-
-def _marks(shape: Shape, buckets: Ints, hashes: Hashes, numbers: Ints) -> Column:
-    """What stands in a slot: bits of the hash, and one more than the number, so that none looks empty."""
-    bits = _bits(shape, buckets)
+def _marks(shape: Shape, half: Hashes, numbers: Ints) -> tuple[Ints, Column]:
+    """Buckets, and what stands in a slot: the tag, and one more than the number, so that none looks empty."""
+    buckets, bits, tags = _spots(shape, half)
     modulus = (np.int64(1) << bits.astype(np.int64)) - 1
-    return (_tags(hashes) << bits) | (numbers % modulus + 1).astype(np.uint32)
+    return buckets, tags | (numbers % modulus + 1).astype(np.uint32)
 
 
 def mixed(key: Hashes, row: Column, kind: Column | int) -> Hashes:

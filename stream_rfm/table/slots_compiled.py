@@ -12,7 +12,7 @@ from numba import njit, types
 
 from stream_rfm.model.arrays import Bools, Column, Hashes, Ints
 from stream_rfm.table.compiled import INLINE, OPTIONS
-from stream_rfm.table.slots import FINALISER, LAST_SHIFT, SALTS, WIDTH, Shape
+from stream_rfm.table.slots import FINALISER, KNOWN, LAST_SHIFT, LEAST, SALTS, WIDTH, Shape
 
 # For how many hashes memory is asked before the first answer is looked at.
 _AHEAD = 256
@@ -22,29 +22,32 @@ Layout = tuple[int, int, int, int, int]
 SHAPE = types.UniTuple(types.int64, 5)  # type: ignore[no-untyped-call]
 HASHES = types.Array(types.uint64, 1, "C", readonly=True)
 NUMBERS, _RESULT = types.Array(types.int64, 1, "C", readonly=True), types.Array(types.int64, 1, "C")
-_FOUND = types.Array(types.bool_, 1, "C")
+_FOUND, _HALVES = types.Array(types.bool_, 1, "C"), types.Array(types.uint64, 1, "C")
+_SPAN = types.UniTuple(types.int64, 3)  # type: ignore[no-untyped-call]
 
 
 @njit(types.int64(SHAPE, types.uint64), **INLINE)
 def bucket_of(shape: Layout, half: Any) -> Any:
     """The bucket of a half of a hash."""
     # In the middle of a pass nobody can foresee which it is: both are told sooner than a branch is undone.
-    bucket = np.int64((half * np.uint64(shape[1])) >> HALF)
-    moved = np.int64((half * np.uint64(shape[3])) >> HALF)
+    bucket = np.int64(((half & KNOWN) * np.uint64(shape[1])) >> HALF)
+    moved = np.int64(((half & KNOWN) * np.uint64(shape[3])) >> HALF)
     return moved if bucket >= shape[0] else bucket
 
 
 @njit(types.uint32(SHAPE, types.int64, types.uint64), **INLINE)
-def tag_of(shape: Layout, bucket: Any, hash_: Any) -> Any:
-    """The bits of a hash that stand in a slot of a bucket, with zeros where the number's are."""
-    bits = shape[4] if bucket >= shape[0] else shape[2]
-    return np.uint32(((hash_ ^ (hash_ >> HALF)) << np.uint64(bits)) & LOW)
+def tag_of(shape: Layout, bucket: Any, half: Any) -> Any:
+    """The bits of a half that stand in a slot of its bucket, with zeros where the number's are."""
+    moved = bucket >= shape[0]
+    bits = np.uint64(shape[4] if moved else shape[2])
+    at = (half & KNOWN) * np.uint64(shape[3] if moved else shape[1])
+    return np.uint32((at & LOW) >> bits << bits)
 
 
 @njit(types.uint32(SHAPE, types.int64, types.uint64, types.int64), **INLINE)
-def _mark(shape: Layout, bucket: Any, hash_: Any, number: Any) -> Any:
+def _mark(shape: Layout, bucket: Any, half: Any, number: Any) -> Any:
     bits = shape[4] if bucket >= shape[0] else shape[2]
-    return tag_of(shape, bucket, hash_) | np.uint32(number % ((1 << bits) - 1) + 1)
+    return tag_of(shape, bucket, half) | np.uint32(number % ((1 << bits) - 1) + 1)
 
 
 @njit(types.uint32(SLOTS, SHAPE, HASHES, types.int64), **INLINE)
@@ -62,12 +65,11 @@ def _candidates(slots: Column, shape: Layout, first: int, hashes: Hashes, places
     for i in range(len(hashes)):
         if i % _AHEAD == 0:
             seen |= _touch(slots, shape, hashes, i)
-        one = bucket_of(shape, hashes[i] & LOW)
-        other = bucket_of(shape, hashes[i] >> HALF)
         for turn in range(2):
-            bucket = one if turn == 0 else other
+            half = hashes[i] & LOW if turn == 0 else hashes[i] >> HALF
+            bucket = bucket_of(shape, half)
             bits = shape[4] if bucket >= shape[0] else shape[2]
-            tag = tag_of(shape, bucket, hashes[i])
+            tag = tag_of(shape, bucket, half)
             most = np.uint32((1 << bits) - 1)
             # Without a branch first, so that it is one comparison of the whole line.
             some = np.uint32(0)
@@ -89,12 +91,12 @@ def _candidates(slots: Column, shape: Layout, first: int, hashes: Hashes, places
 
 
 @njit(**INLINE)
-def _put(slots: Column, filled: Column, shape: Layout, bucket: Any, hash_: Any, number: Any) -> bool:
-    """Put a number into a bucket; whether there was room."""
+def _put(slots: Column, filled: Column, shape: Layout, bucket: Any, half: Any, number: Any) -> bool:
+    """Put a number into the bucket that a half brings it to; whether there was room."""
     taken = filled[bucket]
     if taken >= WIDTH:
         return False
-    slots[bucket, taken] = _mark(shape, bucket, hash_, number)
+    slots[bucket, taken] = _mark(shape, bucket, half, number)
     filled[bucket] = taken + 1
     return True
 
@@ -102,47 +104,42 @@ def _put(slots: Column, filled: Column, shape: Layout, bucket: Any, hash_: Any, 
 @njit(types.void(SLOTS, _FILLED, SHAPE, HASHES, NUMBERS, _FOUND), **OPTIONS)
 def _place(slots: Column, filled: Column, shape: Layout, hashes: Hashes, numbers: Ints, stuck: Bools) -> None:
     for i in range(len(hashes)):
-        bucket = bucket_of(shape, hashes[i] & LOW)
-        other = bucket_of(shape, hashes[i] >> HALF)
+        half, other_half = hashes[i] & LOW, hashes[i] >> HALF
+        bucket, other = bucket_of(shape, half), bucket_of(shape, other_half)
         if filled[other] < filled[bucket]:
-            bucket = other
-        stuck[i] = not _put(slots, filled, shape, bucket, hashes[i], numbers[i])
+            bucket, half = other, other_half
+        stuck[i] = not _put(slots, filled, shape, bucket, half, numbers[i])
 
 
-@njit(types.int64(SLOTS, _FILLED, SHAPE, types.int64, types.int64, _RESULT, _RESULT), **OPTIONS)
+@njit(types.int64(SLOTS, _FILLED, SHAPE, _SPAN, _RESULT, _RESULT, _HALVES), **OPTIONS)
 def _lift(
-    slots: Column, filled: Column, shape: Layout, low: int, first: int, numbers: Ints, buckets: Ints
+    slots: Column, filled: Column, shape: Layout, span: Any, numbers: Ints, buckets: Ints, halves: Hashes
 ) -> int:
+    low, first, end = span
     count, modulus = 0, (np.int64(1) << shape[2]) - 1
+    tags, step = LOW - np.uint64(modulus), LEAST * np.uint64(shape[1])
     for bucket in range(low, shape[0]):
         for slot in range(filled[bucket]):
-            known = (np.int64(slots[bucket, slot]) & modulus) - 1
-            numbers[count], buckets[count] = first + (known - first) % modulus, bucket
+            number = (np.int64(slots[bucket, slot]) & modulus) - 1
+            if first:
+                number = first + (number - first) % modulus
+            at = (np.uint64(bucket) << HALF) | (np.uint64(slots[bucket, slot]) & tags)
             slots[bucket, slot] = 0
-            count += 1
+            if number < end:
+                numbers[count], buckets[count] = number, bucket
+                halves[count] = (at + step - np.uint64(1)) // step * LEAST
+                count += 1
         filled[bucket] = 0
     return count
 
 
-@njit(types.void(SLOTS, _FILLED, SHAPE, HASHES, NUMBERS, NUMBERS, _FOUND, _FOUND), **OPTIONS)
-def _spread(  # noqa: PLR0913, PLR0917 - numba takes arrays one by one
-    slots: Column,
-    filled: Column,
-    shape: Layout,
-    hashes: Hashes,
-    buckets: Ints,
-    numbers: Ints,
-    kept: Bools,
-    stuck: Bools,
+@njit(types.void(SLOTS, _FILLED, SHAPE, HASHES, NUMBERS, _FOUND), **OPTIONS)
+def _spread(
+    slots: Column, filled: Column, shape: Layout, halves: Hashes, numbers: Ints, stuck: Bools
 ) -> None:
-    for i in range(len(hashes)):
-        half = hashes[i] & LOW
-        if np.int64((half * np.uint64(shape[1])) >> HALF) != buckets[i]:
-            half = hashes[i] >> HALF
-            kept[i] &= np.int64((half * np.uint64(shape[1])) >> HALF) == buckets[i]
-        if kept[i]:
-            bucket = np.int64((half * np.uint64(shape[3])) >> HALF)
-            stuck[i] = not _put(slots, filled, shape, bucket, hashes[i], numbers[i])
+    for i in range(len(halves)):
+        bucket = bucket_of(shape, halves[i])
+        stuck[i] = not _put(slots, filled, shape, bucket, halves[i], numbers[i])
 
 
 @njit(types.int64(SLOTS, _FILLED, SHAPE, HASHES, NUMBERS), **OPTIONS)
@@ -150,8 +147,9 @@ def _remove(slots: Column, filled: Column, shape: Layout, hashes: Hashes, number
     count = 0
     for i in range(len(hashes)):
         for turn in range(2):
-            bucket = bucket_of(shape, hashes[i] & LOW if turn == 0 else hashes[i] >> HALF)
-            mark = _mark(shape, bucket, hashes[i], numbers[i])
+            half = hashes[i] & LOW if turn == 0 else hashes[i] >> HALF
+            bucket = bucket_of(shape, half)
+            mark = _mark(shape, bucket, half, numbers[i])
             for slot in range(filled[bucket]):
                 if slots[bucket, slot] == mark:
                     last = filled[bucket] - 1
@@ -186,20 +184,20 @@ def place(slots: Column, filled: Column, shape: Shape, hashes: Hashes, numbers: 
     return stuck
 
 
-def lift(slots: Column, filled: Column, shape: Shape, low: int, first: int) -> tuple[Ints, Ints]:
+def lift(
+    slots: Column, filled: Column, shape: Shape, low: int, first: int, end: int
+) -> tuple[Ints, Ints, Hashes]:
     """See :func:`stream_rfm.table.slots.lift`."""
     most = WIDTH * (shape.frontier - low)
-    numbers, buckets = np.empty(most, np.int64), np.empty(most, np.int64)
-    count = _lift(slots, filled, _layout(shape), low, first, numbers, buckets)
-    return numbers[:count], buckets[:count]
+    (numbers, buckets), halves = np.empty((2, most), np.int64), np.empty(most, np.uint64)
+    count = _lift(slots, filled, _layout(shape), (low, first, end), numbers, buckets, halves)
+    return numbers[:count], buckets[:count], halves[:count]
 
 
-def spread(
-    slots: Column, filled: Column, shape: Shape, hashes: Hashes, buckets: Ints, numbers: Ints, kept: Bools
-) -> Bools:
+def spread(slots: Column, filled: Column, shape: Shape, halves: Hashes, numbers: Ints) -> Bools:
     """See :func:`stream_rfm.table.slots.spread`."""
-    stuck = np.zeros(len(hashes), bool)
-    _spread(slots, filled, _layout(shape), np.ascontiguousarray(hashes), buckets, numbers, kept, stuck)
+    stuck = np.zeros(len(halves), bool)
+    _spread(slots, filled, _layout(shape), halves, numbers, stuck)
     return stuck
 
 

@@ -12,7 +12,7 @@ from stream_rfm.model.transition import Cause
 from stream_rfm.model.version import Version
 from stream_rfm.table.batch import Batch
 from stream_rfm.table.customers import NO_SEGMENT
-from stream_rfm.table.entries import CANCELLED, FOUND_ORDER, INSIDE, NOBODY, SUPERSEDED, Entries
+from stream_rfm.table.entries import CANCELLED, FOUND_ORDER, INSIDE, SUPERSEDED, Entries
 from stream_rfm.table.moves import CAUSE, Moves
 from stream_rfm.table.store import Changes, Store
 
@@ -120,7 +120,7 @@ def erase(store: Store, row: int, as_of: int, version: Version, batch: Batch, pl
     sequence, revision = customers.sequence[rows] + 1, customers.revision[rows] + 1
     own = entries.of_row(row)
     entries.leave(own)
-    entries.row[own] = NOBODY
+    entries.disown(own)
     customers.erase(row)
     if before.segment[0] != NO_SEGMENT:
         after = store.standings(rows)
@@ -147,5 +147,5 @@ def _news(entries: Entries, order: Hashes, rows: Column, at: int, since: Ints) -
     before = before[before >= 0]
     if len(before) and entries.at[before[0]] >= at:
         return False
-    entries.flags[before] |= SUPERSEDED
+    entries.supersede(before)
     return True

@@ -1,6 +1,6 @@
 import pytest
 
-from stream_rfm.table import entries, hash_index, plain, settling, slots
+from stream_rfm.table import hash_index, plain, settling, slots
 
 
 @pytest.fixture(scope="module", params=["in columns", "in turn", "compiled"])
@@ -8,13 +8,12 @@ def counting(request):
     """Events are counted by numpy, then in turn, then plain batches at once: all have to say the same."""
     shelves = (
         (hash_index, "way"),
-        (entries, "hashed"),
         (settling, "way"),
         (plain, "look"),
         (plain, "append"),
     )
     before = [getattr(module._Fastest, name) for module, name in shelves]
-    for (module, name), none in zip(shelves, (slots, None, None, None, None), strict=True):
+    for (module, name), none in zip(shelves, (slots, None, None, None), strict=True):
         setattr(module._Fastest, name, none)
     if request.param != "in columns":
         hash_index.use_compiled()

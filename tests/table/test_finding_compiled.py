@@ -16,7 +16,7 @@ class Keys:
         self.first = first
 
     def hashed(self, numbers):
-        return self.known[numbers - self.first], np.ones(len(numbers), bool)
+        return self.known[numbers - self.first]
 
 
 def all_of(index: HashIndex, hash_: int) -> list[int]:

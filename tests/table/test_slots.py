@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stream_rfm.table import slots
 
@@ -26,7 +28,7 @@ def test_a_number_goes_into_the_emptier_of_two_buckets():
     where, numbers = slots.candidates(lines, SHAPE, 0, hash_of(1, 7))
     assert where.tolist() == [0] * 8
     assert sorted(numbers.tolist()) == list(range(8))
-    assert len(slots.candidates(lines, SHAPE, 0, hash_of(1, 7) + np.uint64(1))[0]) == 0
+    assert len(slots.candidates(lines, SHAPE, 0, hash_of(1, 7) + np.uint64(1 << 52 | 1 << 20))[0]) == 0
 
 
 def test_what_finds_no_room_is_said():
@@ -56,27 +58,47 @@ def test_a_number_taken_out_leaves_the_others():
 
 def test_what_a_half_has_brought_goes_on_by_that_half():
     lines, filled = table()
-    hashes, kept = np.repeat(hash_of(5, 7), 20), np.ones(20, bool)
-    buckets = ((hashes & slots.LOW) * np.uint64(SHAPE.buckets) >> slots.HALF).astype(np.int64)
-    assert slots.spread(lines, filled, SHAPE, hashes, buckets, np.arange(20), kept).sum() == 4
+    assert (
+        slots.spread(lines, filled, SHAPE, np.repeat(hash_of(0, 5), 20) >> slots.HALF, np.arange(20)).sum()
+        == 4
+    )
     assert filled.tolist() == [0, 0, 0, 16, 0, 0]
-    assert kept.all()
 
 
-def test_what_no_half_of_its_hash_has_brought_is_left_out():
-    lines, filled = table()
-    hashes, kept = np.repeat(hash_of(5, 7), 2), np.ones(2, bool)
-    stuck = slots.spread(lines, filled, SHAPE, hashes, np.array([0, 0]), np.arange(2), kept)
-    assert stuck.tolist() == kept.tolist() == [False, False]
-    assert not filled.any()
+def test_it_is_known_which_half_has_brought_a_number_to_its_bucket():
+    hashes = np.repeat(hash_of(1, 7), 2)
+    halves = slots.brought(hashes, np.array([0, 3]), 4)
+    assert halves.tolist() == [int(hashes[0] & slots.LOW), int(hashes[1] >> slots.HALF)]
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=60), st.integers(4, 2**18))
+def test_slots_tell_the_halves_that_have_brought_their_numbers(hashes, buckets):
+    # As many bits as there may be for numbers.
+    shape = slots.Shape(buckets, buckets, (64 * buckets).bit_length() - 1, buckets + 1, 31)
+    assert shape.tells
+    assert not shape._replace(bits=shape.bits + 1).tells
+    known, numbers = np.array(hashes, np.uint64), np.arange(len(hashes))
+    lines, filled = np.zeros((buckets, slots.WIDTH), np.uint32), np.zeros(buckets, np.uint8)
+    stuck = slots.place(lines, filled, shape, known, numbers)
+    found, held, halves = slots.lift(lines, filled, shape, 0, 0, len(hashes))
+    assert sorted(found.tolist()) == np.flatnonzero(~stuck).tolist()
+    assert halves.tolist() == (slots.brought(known[found], held, buckets) & slots.KNOWN).tolist()
 
 
 def test_buckets_are_emptied_from_one_on_up_to_the_frontier():
     lines, filled = table()
     slots.place(lines, filled, SHAPE, np.repeat(hash_of(1, 3), 5), 40 + np.arange(5))
     before = filled.copy()
-    numbers, buckets = slots.lift(lines, filled, SHAPE, 0, 30)
+    numbers, buckets, _ = slots.lift(lines, filled, SHAPE, 0, 30, 45)
     assert set(numbers.tolist()) <= set(range(40, 45))
     assert np.bincount(buckets, minlength=6).tolist() == (before - filled).tolist()
     assert not filled[: SHAPE.frontier].any()
     assert np.count_nonzero(lines) == filled.sum()
+
+
+def test_numbers_that_cannot_be_any_more_are_not_taken_along():
+    lines, filled = table()
+    shape = slots.Shape(4, 4, 20, 6, 22)
+    slots.place(lines, filled, shape, np.repeat(hash_of(1, 3), 5), 40 + np.arange(5))
+    assert sorted(slots.lift(lines, filled, shape, 0, 42, 44)[0].tolist()) == [42, 43]
+    assert not lines.any()

@@ -44,19 +44,18 @@ def test_more_candidates_than_there_was_room_for_are_all_said():
 def test_the_ways_spread_the_same_numbers_over_a_wider_table():
     rng = np.random.default_rng(4)
     hashes, numbers = rng.integers(0, 2**63, 1_200).astype(np.uint64), np.arange(7, 1_207)
-    before, found = slots.Shape(100, 100, 20, 160, 20), []
+    before, found = slots.Shape(100, 100, 12, 160, 12), []
     for way in WAYS:
         lines, filled = np.zeros((160, 16), np.uint32), np.zeros(160, np.uint8)
         # By numpy for both, so that both begin with the same.
         assert not slots.place(lines, filled, before, hashes, numbers).any()
-        lifted, buckets = way.lift(lines, filled, before, 40, 7)
-        kept = lifted % 5 > 0
-        stuck = way.spread(
-            lines, filled, before._replace(frontier=40), hashes[lifted - 7], buckets, lifted, kept
-        )
+        lifted, buckets, halves = way.lift(lines, filled, before, 40, 7, 1_000)
+        after = before._replace(frontier=40)
+        stuck = way.spread(lines, filled, after, halves, lifted)
         order = np.argsort(lifted)
-        found.append([lifted[order].tolist(), buckets[order].tolist(), kept[order].tolist(), filled.tolist()])
-        where, _ = way.candidates(lines, before._replace(frontier=40), 7, hashes)
-        gone = set(lifted[~kept].tolist()) | set(lifted[stuck].tolist())
+        found.append([each[order].tolist() for each in (lifted, buckets, halves)] + [filled.tolist()])
+        where, _ = way.candidates(lines, after, 7, hashes)
+        gone = set(range(1_000, 1_207)) | set(lifted[stuck].tolist())
         assert set(range(1_200)) - {number - 7 for number in gone} <= set(where.tolist())
     assert found[0] == found[1]
+    assert len(found[0][0]) > 400
