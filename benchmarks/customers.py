@@ -42,7 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--orders", type=int, default=800_000, help="of each run, beside the first ones")
     parser.add_argument("--partitions", type=int, default=8)
     parser.add_argument("--cuts", choices=("fixed", "quantiles"), default="fixed")
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=5)
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:

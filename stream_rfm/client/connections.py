@@ -1,17 +1,27 @@
 """Connections to Redis that are kept at hand, so that a lookup is little more than its way there and back.
 
 What redis-py's own calls do around each question takes twice as long as the question: a lock and a look at
-the socket when a connection is taken from its pool, another lock when it is given back, and measurements in
-between (``docs/decisions/0010-redis-cache.md``).
+the socket when a connection is taken from its pool, another lock when it is given back, and layers around
+sending and reading (``docs/decisions/0010-redis-cache.md``). They make and close connections, and do all that
+does not go straight.
 """
 
 from __future__ import annotations
 
 import os
 from collections import deque
+from contextlib import suppress
 from typing import Any
 
+import hiredis
 from redis.connection import AbstractConnection, ConnectionPool
+
+_READ_AT_ONCE = 65_536
+_NOT_YET = object()
+
+
+class _NotStraightError(Exception):
+    """An answer that redis-py is to see."""
 
 
 class Connections:
@@ -28,7 +38,7 @@ class Connections:
         self._idle: deque[AbstractConnection] = deque()
 
     def ask(self, *question: str) -> Any:
-        """What Redis answers to a command.
+        """What Redis answers to a command that changes nothing, as it may be asked twice.
 
         A connection that fails is made anew, and asked again as often as it was set up to be.
 
@@ -42,6 +52,13 @@ class Connections:
             return connection.read_response()
 
         try:
+            socket = connection._sock  # noqa: SLF001 - it has no other name
+            if socket is not None:
+                with suppress(OSError, hiredis.HiredisError, _NotStraightError):
+                    return _answer(socket, question)
+                # That was the first time.
+                connection.disconnect()
+                return answer()
             return connection.retry.call_with_retry(answer, connection.disconnect)
         except BaseException:
             # Whoever interrupts it leaves an answer behind that the next question would get.
@@ -61,3 +78,27 @@ class Connections:
                 return connection
         made: AbstractConnection = self._pool.get_connection()
         return made
+
+
+def _answer(socket: Any, question: tuple[str, ...]) -> Any:
+    """Ask by a connection on which nothing is under way.
+
+    Raises:
+        OSError: it does not answer in time, or is closed.
+        hiredis.HiredisError: what it says is no answer.
+        _NotStraightError: it is an error, or something that nobody has asked for.
+    """
+    command: Any = question  # is said to be of one part only
+    socket.sendall(hiredis.pack_command(command))
+    reader = hiredis.Reader(notEnoughData=_NOT_YET)
+    while True:
+        said = socket.recv(_READ_AT_ONCE)
+        if not said:
+            raise ConnectionResetError
+        reader.feed(said)
+        answer = reader.gets()
+        if answer is not _NOT_YET:
+            break
+    if isinstance(answer, (Exception, hiredis.PushNotification)) or reader.has_data():
+        raise _NotStraightError
+    return answer

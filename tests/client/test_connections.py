@@ -6,6 +6,8 @@ from threading import Barrier
 import pytest
 from redis import Redis, ResponseError
 from redis.backoff import NoBackoff
+from redis.connection import Connection
+from redis.exceptions import TimeoutError as LateError
 from redis.retry import Retry
 
 from stream_rfm.client.connections import Connections
@@ -49,6 +51,54 @@ def test_what_is_refused_is_an_error_and_no_answer_to_the_next_question(connecti
     with pytest.raises(ResponseError):
         connections.ask("SET", "only a key")
     assert connections.ask("ECHO", "well?") == b"well?"
+
+
+def test_only_a_question_that_is_asked_again_takes_the_long_way(connections, deployment, monkeypatch):
+    asked, send = [], Connection.send_command
+
+    def sent(connection: Connection, *of: str, **how: bool) -> None:
+        asked.append(of)
+        send(connection, *of, **how)
+
+    monkeypatch.setattr(Connection, "send_command", sent)
+    for said in ("one", "two", "three"):
+        assert connections.ask("ECHO", said) == said.encode()
+    assert [of for of in asked if of[0] == "ECHO"] == []
+    with Redis.from_url(deployment.endpoints.redis_url) as redis:
+        redis.client_kill_filter(_id=connections.ask("CLIENT", "ID"))
+    assert connections.ask("ECHO", "four") == b"four"
+    assert [of for of in asked if of[0] == "ECHO"] == [("ECHO", "four")]
+
+
+def test_answer_that_comes_in_pieces_is_put_together(connections):
+    said = "piece by piece " * 100_000
+    for _ in range(3):
+        assert connections.ask("ECHO", said) == said.encode()
+
+
+def test_what_is_said_without_being_asked_is_no_answer(deployment):
+    url, again = deployment.endpoints.redis_url, Retry(NoBackoff(), 1)
+    with (
+        Redis.from_url(url, socket_timeout=5, retry=again, protocol=3) as redis,
+        Redis.from_url(url) as other,
+    ):
+        connections = Connections(redis.connection_pool)
+        connections.ask("CLIENT", "TRACKING", "ON")
+        other.set("watched", "before")
+        assert connections.ask("GET", "watched") == b"before"
+        other.set("watched", "after")
+        assert connections.ask("GET", "watched") == b"after"
+
+
+def test_who_does_not_answer_in_time_is_asked_twice_and_said_to_be_late(deployment):
+    url, again = deployment.endpoints.redis_url, Retry(NoBackoff(), 1)
+    with Redis.from_url(url, socket_timeout=0.3, retry=again) as redis:
+        connections = Connections(redis.connection_pool)
+        before = connections.ask("CLIENT", "ID")
+        with pytest.raises(LateError):
+            connections.ask("BLPOP", "nothing", "2")
+        assert connections.ask("ECHO", "well?") == b"well?"
+        assert connections.ask("CLIENT", "ID") > before + 1
 
 
 class _EnoughError(BaseException):
