@@ -210,11 +210,13 @@ class HashIndex:
     def _keep_beside(self, hashes: Hashes, numbers: Ints) -> None:
         if not len(numbers):
             return
-        hashes, numbers = (np.concatenate(both) for both in zip(self._beside, (hashes, numbers), strict=True))
-        order = np.argsort(hashes, kind="stable")
-        self._beside = (hashes[order], numbers[order])
-        self._maybe_beside = np.zeros(int(MAYBE) + 1, bool)
+        known, held = self._beside
+        if not len(known):
+            self._maybe_beside = np.zeros(int(MAYBE) + 1, bool)
         self._maybe_beside[hashes & MAYBE] = True
+        hashes, numbers = np.concatenate((known, hashes)), np.concatenate((held, numbers))
+        order = hashes.argsort(kind="stable")
+        self._beside = (hashes[order], numbers[order])
 
     def _find_beside(self, hashes: Hashes, same: Same, found: Ints) -> None:
         known, numbers = self._beside
