@@ -30,8 +30,9 @@ from stream_rfm.table.slots import MAYBE, WIDTH, Shape
 _FULL, _FEWEST = 0.86, 16
 # A pass makes the table larger by a quarter at least, and is over once an eighth has been added.
 _GROWTH, _PACE = 1.25, 8
-# To move one bucket takes a tenth of a millisecond, and so many take hardly twice that.
-_WORTH = 64
+# So many buckets are moved at a time at least, in half a millisecond; of a small table a part of so many, as
+# meanwhile it gets fuller and fuller.
+_WORTH, _STEPS = 1024, 16
 # Up to half a megabyte it doubles, so that each number is moved once and not four times.
 _SMALL = 1 << 13
 # How many bits of a slot are a number's at most: one is left for the hash.
@@ -133,7 +134,8 @@ class HashIndex:
         self._make_room(len(numbers), self._end - self.first)
         stuck = self._way.place(self._lines(), self._filled.values, self._shape, hashes, numbers)
         self._used += len(numbers)
-        self._keep_beside(hashes[stuck], numbers[stuck])
+        if stuck.any():
+            self._keep_beside(hashes[stuck], numbers[stuck])
 
     def remove(self, hashes: Hashes, numbers: Ints) -> None:
         """Take numbers out that were added with these hashes; those that are not there are passed over."""
@@ -154,7 +156,8 @@ class HashIndex:
         """Go on growing, or begin to, so that so many more fit, the largest so far from the first."""
         while True:
             now = self._shape
-            if now.frontier == now.buckets:
+            # A pass that has begun need not have moved anything yet.
+            if now.then_buckets == now.buckets:
                 if self._fits(more, span) and not self._is_crowded():
                     return
                 growth = 2 if now.buckets < _SMALL else _GROWTH
@@ -168,7 +171,7 @@ class HashIndex:
             # that slots as they were have no room for them: all of it.
             urgent = more > self._used or not self._fits(more, span) or span >= 1 << now.bits
             self._owed += more * _PACE
-            if not urgent and self._owed < _WORTH * WIDTH:
+            if not urgent and self._owed < min(_WORTH, now.buckets // _STEPS) * WIDTH:
                 return
             self._move(now.buckets if urgent else self._owed // WIDTH)
             self._owed = 0
@@ -208,8 +211,6 @@ class HashIndex:
         self.add(hashes[order], numbers[order])
 
     def _keep_beside(self, hashes: Hashes, numbers: Ints) -> None:
-        if not len(numbers):
-            return
         known, held = self._beside
         if not len(known):
             self._maybe_beside = np.zeros(int(MAYBE) + 1, bool)

@@ -94,6 +94,17 @@ def test_it_grows_a_few_buckets_at_a_time_and_finds_everything_meanwhile(way, fi
     assert keys.asked < 60_000 * 0.05
 
 
+@pytest.mark.parametrize("size", [7, 60, 400])
+def test_it_grows_in_time_however_few_come_at_a_time(size):
+    hashes = np.random.default_rng(5).integers(0, 2**64, 100_000, dtype=np.uint64)
+    keys, beside = Keys(hashes.tolist()), 0
+    index = HashIndex(keys, way=slots_compiled)
+    for low in range(0, len(hashes), size):
+        keys.add(index, low, min(low + size, len(hashes)))
+        beside = max(beside, len(index._beside[0]))
+    assert beside < 0.005 * len(hashes)
+
+
 @ways
 def test_numbers_that_are_removed_are_found_no_more(way):
     known = np.random.default_rng(2).integers(1, 2**63, 20_000).tolist()
