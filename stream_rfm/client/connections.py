@@ -40,7 +40,7 @@ class Connections:
     def ask(self, *question: str) -> Any:
         """What Redis answers to a command that changes nothing, as it may be asked twice.
 
-        A connection that fails is made anew, and asked again as often as it was set up to be.
+        A connection that fails is made anew, and asked once more.
 
         Raises:
             redis.RedisError: Redis does not answer in time, or refuses to.

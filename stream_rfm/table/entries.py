@@ -108,12 +108,12 @@ class Entries(EntryColumns):
 
     def supersede(self, positions: Ints) -> None:
         """Have entries found no more: another one has their id."""
-        self._index.remove(self._named(positions), self.first + positions)
+        self._hide(positions)
         self.flags[positions] |= SUPERSEDED
 
     def disown(self, positions: Ints) -> None:
         """Have entries be nobody's, and found no more."""
-        self._index.remove(self._named(positions), self.first + positions)
+        self._hide(positions)
         self.row[positions] = NOBODY
 
     def leaving(self, cutoff: int) -> Ints:
@@ -198,6 +198,10 @@ class Entries(EntryColumns):
             row, _, flags = self.words_at(positions)
             positions = positions[(row != NOBODY) & ((flags & SUPERSEDED) == 0)]
             self._index.add(self._named(positions), self.first + positions)
+
+    def _hide(self, positions: Ints) -> None:
+        """Take entries out of the index, by what they are found by as yet."""
+        self._index.remove(self._named(positions), self.first + positions)
 
     def _named(self, positions: Ints) -> Hashes:
         row, kind, _ = self.words_at(positions)

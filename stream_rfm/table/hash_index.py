@@ -195,7 +195,7 @@ class HashIndex:
         numbers, held, halves = self._way.lift(lines, filled, shape, low, self.first, self._end)
         self._used += len(numbers)
         if not shape.tells:
-            halves = slots.brought(self._keys.hashed(numbers), held, shape.buckets)
+            halves = slots.brought(shape, self._keys.hashed(numbers), held)
         self._shape = shape = shape._replace(frontier=low)
         stuck = numbers[self._way.spread(lines, filled, shape, halves, numbers)]
         if len(stuck):

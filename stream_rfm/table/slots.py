@@ -113,11 +113,10 @@ def lift(
     return numbers[kept], buckets[kept], halves[kept]
 
 
-def brought(hashes: Hashes, buckets: Ints, count: int) -> Hashes:
-    """The half of each hash that had brought it to a bucket of so many."""
+def brought(shape: Shape, hashes: Hashes, buckets: Ints) -> Hashes:
+    """The half of each hash that had brought it to a bucket."""
     one, other = hashes & LOW, hashes >> HALF
-    by_one = (((one & KNOWN) * np.uint64(count)) >> HALF).astype(np.int64) == buckets
-    return np.where(by_one, one, other)
+    return np.where(_spots(shape, one)[0] == buckets, one, other)
 
 
 def spread(slots: Column, filled: Column, shape: Shape, halves: Hashes, numbers: Ints) -> Bools:

@@ -71,6 +71,17 @@ def test_of_two_entries_with_an_id_the_superseded_one_is_not_found():
     assert find(entries, 7, 0) == 1
 
 
+@pytest.mark.parametrize("hide", [Entries.supersede, Entries.disown])
+def test_what_is_found_no_more_leaves_the_index_at_once(hide):
+    entries = Entries(7)
+    append(entries, *[Entry(at, 1, key=at, row=at % 3) for at in range(100)])
+    hide(entries, np.arange(10, 30))
+    assert [find(entries, key, key % 3) for key in range(100)] == [
+        -1 if 10 <= key < 30 else key for key in range(100)
+    ]
+    assert np.count_nonzero(entries.index_parts()[0]) == 80
+
+
 def test_entries_dropped_are_not_found_and_the_others_are():
     entries = Entries()
     append(entries, *(Entry(n, n, n, 0) for n in range(6)))

@@ -58,16 +58,14 @@ def test_a_number_taken_out_leaves_the_others():
 
 def test_what_a_half_has_brought_goes_on_by_that_half():
     lines, filled = table()
-    assert (
-        slots.spread(lines, filled, SHAPE, np.repeat(hash_of(0, 5), 20) >> slots.HALF, np.arange(20)).sum()
-        == 4
-    )
+    halves = np.repeat(hash_of(0, 5), 20) >> slots.HALF
+    assert slots.spread(lines, filled, SHAPE, halves, np.arange(20)).sum() == 4
     assert filled.tolist() == [0, 0, 0, 16, 0, 0]
 
 
 def test_it_is_known_which_half_has_brought_a_number_to_its_bucket():
     hashes = np.repeat(hash_of(1, 7), 2)
-    halves = slots.brought(hashes, np.array([0, 3]), 4)
+    halves = slots.brought(slots.Shape(4, 4, 20, 6, 22), hashes, np.array([0, 3]))
     assert halves.tolist() == [int(hashes[0] & slots.LOW), int(hashes[1] >> slots.HALF)]
 
 
@@ -82,7 +80,7 @@ def test_slots_tell_the_halves_that_have_brought_their_numbers(hashes, buckets):
     stuck = slots.place(lines, filled, shape, known, numbers)
     found, held, halves = slots.lift(lines, filled, shape, 0, 0, len(hashes))
     assert sorted(found.tolist()) == np.flatnonzero(~stuck).tolist()
-    assert halves.tolist() == (slots.brought(known[found], held, buckets) & slots.KNOWN).tolist()
+    assert halves.tolist() == (slots.brought(shape, known[found], held) & slots.KNOWN).tolist()
 
 
 def test_buckets_are_emptied_from_one_on_up_to_the_frontier():
