@@ -68,6 +68,10 @@ class ScorerApp(faust.App):
     def _create_directories(self) -> None:
         """Make none: Faust would keep its tables there, and ours are in memory and in the changelog."""
 
+    async def _on_agent_error(self, _: Any, error: BaseException) -> None:
+        """End: Faust would go on with what comes next, and what the agent was handed would not count."""
+        await self.crash(error)
+
     class BootStrategy(StartOrder):  # noqa: D106 - Faust's name for the order of services
         def server(self) -> Iterable[ServiceT]:
             """Faust's own services, with ours between the producer and the consumer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Annotated
 
 import typer
@@ -68,3 +69,7 @@ def main() -> None:
     except SystemExit as end:
         leave_at_once_if_compiling(end.code)
         raise
+    except Exception as error:  # noqa: BLE001 - said as Python would, but before it is left
+        sys.excepthook(type(error), error, error.__traceback__)
+        leave_at_once_if_compiling(1)
+        sys.exit(1)

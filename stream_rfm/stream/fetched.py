@@ -101,12 +101,13 @@ class WholeBatch:
         return self.data[_MAGIC] == 2 and not self._batch.compression_type
 
     def records(self) -> list[Any]:
-        """The records, as aiokafka takes them apart.
+        """The records, as aiokafka takes them apart, however often they are asked for.
 
         Raises:
-            CorruptRecordError: it cannot.
+            CorruptRecordException: it cannot.
         """
-        return list(self._batch)
+        # A batch of aiokafka's can be gone through once.
+        return list(MemoryRecords(bytes(self.data)).next_batch())
 
 
 class PartitionRecords(fetcher.PartitionRecords):
@@ -162,7 +163,7 @@ def run_of(batches: Sequence[WholeBatch]) -> Sequence[Any]:
     """The records of some batches of one partition, in their order: in columns, or one by one.
 
     Raises:
-        CorruptRecordError: a batch does not hold together.
+        CorruptRecordException: a batch does not hold together.
     """
     compiled = kernels.loaded()
     if compiled is not None and all(batch.data[_MAGIC] == 2 for batch in batches):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from stream_rfm.model.rules import Rules
 from stream_rfm.model.version import Version
+from stream_rfm.stream.unread import edges_of
 from stream_rfm.table import report as reports
 from stream_rfm.table.clock import Clock
 from stream_rfm.table.merger import Merger
@@ -50,7 +52,7 @@ class Merging:
         self._merger = None
         self.has_news = False
 
-    def take(self, run: list[Any]) -> None:
+    def take(self, run: Sequence[Any]) -> None:
         """Take reports as they come from the topic."""
         if self._merger is None:
             return
@@ -62,7 +64,7 @@ class Merging:
             except msgspec.DecodeError as error:
                 log.warning("a report cannot be read", extra={"offset": record.offset, "error": str(error)})
             self.has_news = True
-        self.position = max(self.position, run[-1].offset + 1)
+        self.position = max(self.position, edges_of(run)[1] + 1)
 
     def take_own(self, report: Report) -> None:
         """Take a report of this worker's own, before it stands in the topic."""

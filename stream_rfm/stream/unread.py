@@ -46,7 +46,7 @@ class Unread(Sequence[Any]):
         """The records.
 
         Raises:
-            CorruptRecordError: a batch does not hold together.
+            CorruptRecordException: a batch does not hold together.
         """
         return run_of(self.batches)
 
@@ -55,7 +55,7 @@ def run_or_unread(batches: Sequence[WholeBatch]) -> Sequence[Any]:
     """The records of some batches of one partition, which may be taken apart later.
 
     Raises:
-        CorruptRecordError: a batch does not hold together.
+        CorruptRecordException: a batch does not hold together.
     """
     # What is compressed may be any number of times as large.
     return Unread(batches) if batches and all(batch.is_plain for batch in batches) else run_of(batches)

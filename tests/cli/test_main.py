@@ -71,6 +71,22 @@ def test_closed_pipe_ends_it_without_a_word():
         assert process.stderr.read() == ""
 
 
+def test_unexpected_error_is_said_and_waits_for_nothing_that_is_compiled():
+    script = """
+import threading, time
+from stream_rfm.cli import main as module
+from stream_rfm.early_end import COMPILES
+threading.Thread(target=time.sleep, args=(100,), name=COMPILES).start()
+module.app = lambda: 1 / 0
+module.main()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == "ZeroDivisionError: division by zero"
+
+
 def test_command_that_ends_while_something_is_compiled_has_its_exit_code(tmp_path):
     script = """
 import sys, time

@@ -1,9 +1,12 @@
 import pytest
+from fetched_runs import batch_of, fetched
 from parts import Record, day
 
 from stream_rfm.configured import clock_of, rules_of
 from stream_rfm.model import instant
 from stream_rfm.model.version import Version
+from stream_rfm.stream import unread
+from stream_rfm.stream.fetched import run_of
 from stream_rfm.stream.merging import Merging
 from stream_rfm.table import report as reports
 from stream_rfm.table.report import Report
@@ -61,6 +64,15 @@ def test_reports_before_the_position_tombstones_and_rubbish_are_passed_over(merg
     assert merging.position == 7
     [entry] = [each for each in caplog.records if each.message == "a report cannot be read"]
     assert entry.offset == 5
+
+
+def test_run_is_taken_apart_once(merging, monkeypatch):
+    looked = []
+    monkeypatch.setattr(unread, "run_of", lambda some: looked.append(some) or run_of(some))
+    merging.start(None, 0)
+    merging.take(unread.Unread(fetched(batch_of([started(0, 0), started(1, 1)]))))
+    assert merging.versions(0) == [FIRST]
+    assert (merging.position, len(looked)) == (2, 1)
 
 
 def test_another_merger_would_have_to_begin_where_something_is_still_open(merging):

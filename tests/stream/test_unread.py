@@ -3,6 +3,7 @@ from aiokafka.errors import CorruptRecordException
 from fetched_runs import batch_of, fetched
 from parts import Record, order
 
+from stream_rfm.intake import kernels
 from stream_rfm.intake.document import Intake
 from stream_rfm.intake.run import Run, offset_of
 from stream_rfm.stream import waiting as module
@@ -40,6 +41,14 @@ def test_it_gives_what_its_batches_hold():
     assert offsets(run[2:4]) == [7, 8]
     assert edges_of(run_of(some)) == (5, 11)
     assert stamp_of(run) == stamp_of(plain) == plain[-1].timestamp
+
+
+def test_it_gives_the_same_again_and_again_before_anything_is_compiled(monkeypatch):
+    monkeypatch.setattr(kernels._Shelf, "kernels", None)
+    run = Unread(batches(5, 3, 4))
+    assert isinstance(run.records(), list)
+    assert offsets(run) == offsets(run) == list(range(5, 12))
+    assert [run[0].offset, run[-1].offset] == [5, 11]
 
 
 @pytest.mark.parametrize("compression", [1, 2, 3, 4])
