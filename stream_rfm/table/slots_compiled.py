@@ -24,6 +24,7 @@ HASHES = types.Array(types.uint64, 1, "C", readonly=True)
 NUMBERS, _RESULT = types.Array(types.int64, 1, "C", readonly=True), types.Array(types.int64, 1, "C")
 _FOUND, _HALVES = types.Array(types.bool_, 1, "C"), types.Array(types.uint64, 1, "C")
 _SPAN = types.UniTuple(types.int64, 3)  # type: ignore[no-untyped-call]
+_REMOVED = types.Tuple((types.int64, types.uint32))  # type: ignore[no-untyped-call]
 
 
 @njit(types.int64(SHAPE, types.uint64), **INLINE)
@@ -142,10 +143,12 @@ def _spread(
         stuck[i] = not _put(slots, filled, shape, bucket, halves[i], numbers[i])
 
 
-@njit(types.int64(SLOTS, _FILLED, SHAPE, HASHES, NUMBERS), **OPTIONS)
-def _remove(slots: Column, filled: Column, shape: Layout, hashes: Hashes, numbers: Ints) -> int:
-    count = 0
+@njit(_REMOVED(SLOTS, _FILLED, SHAPE, HASHES, NUMBERS), **OPTIONS)
+def _remove(slots: Column, filled: Column, shape: Layout, hashes: Hashes, numbers: Ints) -> tuple[int, Any]:
+    count, seen = 0, np.uint32(0)
     for i in range(len(hashes)):
+        if i % _AHEAD == 0:
+            seen |= _touch(slots, shape, hashes, i)
         for turn in range(2):
             half = hashes[i] & LOW if turn == 0 else hashes[i] >> HALF
             bucket = bucket_of(shape, half)
@@ -158,7 +161,8 @@ def _remove(slots: Column, filled: Column, shape: Layout, hashes: Hashes, number
                     filled[bucket] = last
                     count += 1
                     break
-    return count
+    # What was touched has to be handed out, or it is not read.
+    return count, seen
 
 
 def _layout(shape: Shape) -> Layout:
@@ -204,7 +208,7 @@ def spread(slots: Column, filled: Column, shape: Shape, halves: Hashes, numbers:
 def remove(slots: Column, filled: Column, shape: Shape, hashes: Hashes, numbers: Ints) -> int:
     """See :func:`stream_rfm.table.slots.remove`."""
     hashes, numbers = np.ascontiguousarray(hashes), np.ascontiguousarray(numbers)
-    return int(_remove(slots, filled, _layout(shape), hashes, numbers))
+    return int(_remove(slots, filled, _layout(shape), hashes, numbers)[0])
 
 
 _KEYS = types.Array(types.uint64, 1, "A", readonly=True)
