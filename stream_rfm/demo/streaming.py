@@ -99,8 +99,8 @@ class Streaming:
             fresh=fresh,
         )
 
-    async def _look(self) -> None:
-        """Take what there is, and show it."""
+    async def _look(self) -> bool:
+        """Take what there is, and show it; whether there was a transition among it."""
         board, stage = self._board, self._stage
         arrived = await asyncio.to_thread(self._transitions.poll, _POLL_SECONDS)
         board.take(arrived, time.monotonic())
@@ -116,6 +116,7 @@ class Streaming:
                 f"{board.total:,} orders. The worker's log says:\n{stage.worker.log.tail()}"
             )
         self._show(board)
+        return bool(arrived)
 
     async def _exported(self) -> dict[str, str]:
         """Every customer's segment, once all partitions have been scored as of the end."""
@@ -132,6 +133,8 @@ class Streaming:
         self, exported: dict[str, str], reader: SegmentReader
     ) -> tuple[CustomerSegment, Freshness]:
         """What the cache says of somebody with a story, once all that is on its way is there and agrees."""
+        while await self._look():
+            pass  # what has been told is read before anything is compared
         give_up = time.monotonic() + _AGREE_SECONDS
         while True:
             await self._look()
