@@ -19,14 +19,16 @@ $(READY): requirements-dev.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q stream_rfm
 	@touch $(READY)
 
 demo: $(READY) ## real orders through a real Kafka and Valkey; make demo ARGS=--once ends by itself
 	@$(BIN)/stream-rfm demo $(ARGS)
 
-# Two at a time, as many tests wait for Kafka: each of both has services of its own.
+# Two at a time, as many tests wait for Kafka: each of both has services of its own. As they stand, so that those
+# which take longest are not the last.
 test: $(READY) ## every test, on a real Kafka and Valkey that it starts itself
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(READY) ## format, lint, types, architecture
 	$(BIN)/ruff format --check .

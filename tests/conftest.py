@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 
@@ -15,6 +16,12 @@ from redis import Redis
 from stream_rfm.local.services import Endpoints, LocalServices
 from stream_rfm.local.training import train
 from stream_rfm.settings import PREFIX, variable
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have a run that is told to end say what it has found, as it does at Ctrl-C."""
+    if not hasattr(config, "workerinput"):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,11 @@ import logging
 from itertools import islice
 from threading import Thread
 
+import crc32c
 import pytest
 from broker import Message, eventually, write
 from kafka import KafkaProducer
+from kafka.record import util
 from transition_records import message, moved
 
 from stream_rfm.client import SubscriptionError, TransitionSubscriber
@@ -154,3 +156,8 @@ def test_missing_topic_is_said(deployment):
 def test_kafka_that_does_not_answer_is_said():
     with pytest.raises(SubscriptionError, match=r"Kafka at 127\.0\.0\.1:1 does not answer"):
         TransitionSubscriber("127.0.0.1:1", bootstrap_timeout_ms=200)
+
+
+def test_checksums_of_what_is_read_are_compiled():
+    # Without that package they would be reckoned in Python, which nothing else would say.
+    assert util._crc32c is crc32c.crc32c
