@@ -36,6 +36,18 @@ file, orders, until = sys.argv.pop(), sys.argv.pop(), sys.argv.pop()
 cdnow.FILE, cdnow.ORDERS, cdnow.UNTIL = Path(file), int(orders), int(until)
 main()
 """
+# The same where transitions are read one by one, slowly, and it is not waited long for places to agree.
+SLOW = CODE.replace(
+    "main()",
+    """
+import time
+from stream_rfm.demo import streaming
+take = streaming.Board.take
+streaming.Board.take = lambda *taken: (time.sleep(0.001), take(*taken))
+streaming._AT_ONCE, streaming._AGREE_SECONDS = 1, 3
+main()
+""",
+)
 ALL = (cdnow.UNTIL, cdnow.ORDERS, cdnow.FILE)
 SOME_DAYS = instant.parse("1997-01-11T00:00:00Z")
 SECONDS = 280
@@ -72,10 +84,10 @@ def orders_lines():
 
 
 @contextmanager
-def demo(orders, *arguments):
+def demo(orders, *arguments, code=CODE):
     """A running demo; it and all that it started are gone afterwards."""
     process = subprocess.Popen(
-        [sys.executable, "-c", CODE, "demo", *arguments, *map(str, orders)],
+        [sys.executable, "-c", code, "demo", *arguments, *map(str, orders)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -168,6 +180,14 @@ def test_summary_for_programs_is_all_of_standard_output(some, tmp_path):
     }
     assert example["transitions"][-1]["to"] == example["segment"]
     assert example["as_of"] == "1997-01-11T00:00:00Z"
+
+
+@pytest.mark.usefixtures("deployment")
+def test_places_are_compared_when_all_that_was_told_is_read(some):
+    with demo(some, "--once", "--json", code=SLOW) as process:
+        told, complained = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, complained
+    assert json.loads(told)["transitions"] > 2_000
 
 
 @pytest.mark.usefixtures("own_services")
