@@ -29,3 +29,13 @@ LATER = {"quantiles.v1": ["rules"]}
 def test_every_published_field_is_always_there(name):
     schema = validator(name).schema
     assert sorted([*schema["required"], *LATER.get(name, [])]) == sorted(schema["properties"])
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [("transition.v1", "effective_at"), ("segment.v1", "scored_at"), ("quantiles.v1", "as_of")],
+)
+def test_a_time_that_is_none_is_refused(name, field):
+    example = validator(name).schema["examples"][0]
+    assert not validator(name).is_valid({**example, field: "1997-02-30T00:00:00Z"})
+    assert not validator(name).is_valid({**example, field: "yesterday"})
