@@ -15,7 +15,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaConnectionError, KafkaTimeoutError, SaslAuthenticationFailedError
 from kafka.structs import OffsetAndMetadata
-from workers import Worker
+from workers import AS_A_SHELL_DOES, Worker
 
 from stream_rfm.app import create_app
 from stream_rfm.kafka.admin import KafkaUnavailableError, admin_client
@@ -61,7 +61,7 @@ def test_wrong_grid_file_is_named(tmp_path, content):
 
 def test_topics_with_other_partitions_are_refused(deployment, tmp_path):
     declare(deployment.settings)
-    with Worker(tmp_path / "worker", {"STREAM_RFM_TOPICS__PARTITIONS": "4"}) as worker:
+    with Worker(tmp_path / "worker", {"STREAM_RFM_TOPICS__PARTITIONS": "4"}, AS_A_SHELL_DOES) as worker:
         assert worker.process.wait(30) == 2
         last = worker.said.splitlines()[-1]
         assert deployment.topics.orders.name in last
@@ -98,7 +98,7 @@ def set_to(admin, topic, policy):
 def test_state_in_another_currency_is_refused(deployment, tmp_path, monkeypatch):
     monkeypatch.setenv("STREAM_RFM_RESCORE_SECONDS", "1")
     monkeypatch.setenv("STREAM_RFM_MIN_CUSTOMERS", "1")
-    with Worker(tmp_path / "first") as worker:
+    with Worker(tmp_path / "first", command=AS_A_SHELL_DOES) as worker:
         worker.wait_until_ready()
         order = {"customer_id": "c-1", "order_id": "o-1", "amount": "1", "ts": "2025-01-01T00:00:00Z"}
         write(

@@ -15,10 +15,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from broker import eventually
+from forked import Forked
 from prometheus_client.parser import text_string_to_metric_families
 
 #: What a shell would run.
 COMMAND = Path(sys.executable).parent / "stream-rfm"
+AS_A_SHELL_DOES = (COMMAND, "worker")
 _READY_SECONDS = 30.0
 _END_SECONDS = 30.0
 
@@ -36,21 +38,29 @@ class Worker:
     Args:
         folder: where its logs go; made when missing.
         environment: variables that win over those of this process.
-        command: what is run, where it is another program that is treated as a worker.
+        command: what is run, where it matters that it begins with nothing, or where it is another program
+            that is treated as a worker.
     """
 
     def __init__(
         self,
         folder: Path,
         environment: dict[str, str] | None = None,
-        command: Sequence[Path | str] = (COMMAND, "worker"),
+        command: Sequence[Path | str] | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._out, self._err = folder / "stdout", folder / "stderr"
+        self.process = self._started(command, os.environ | (environment or {}))
+
+    def _started(
+        self, command: Sequence[Path | str] | None, environment: dict[str, str]
+    ) -> Forked | subprocess.Popen[bytes]:
+        if command is None:
+            self._err.touch()
+            self._out.touch()
+            return Forked("worker", environment=environment, out=self._out, err=self._err)
         with self._out.open("wb") as out, self._err.open("wb") as err:
-            self.process = subprocess.Popen(
-                command, stdout=out, stderr=err, env=os.environ | (environment or {})
-            )
+            return subprocess.Popen(command, stdout=out, stderr=err, env=environment)
 
     @property
     def running(self) -> bool:

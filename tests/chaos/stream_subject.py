@@ -21,7 +21,7 @@ from outcome import Outcome
 from plan import LONG_SECONDS, Kind
 from scene import Scene
 from stage import Stage
-from workers import Worker
+from workers import AS_A_SHELL_DOES, Worker
 
 _COUNTED_SECONDS = 600.0
 _READY_SECONDS = 180.0
@@ -41,7 +41,7 @@ class Subject:
 
     def hire(self, slot: int, folder: Path) -> Worker:
         """Start a worker."""
-        return Worker(folder, self._scene.environment_at(slot))
+        return Worker(folder, self._scene.environment_at(slot), AS_A_SHELL_DOES)
 
     def judge(self, stage: Stage) -> dict[str, Any]:
         """Wait until all is counted, and ask what became of it."""
@@ -140,7 +140,10 @@ class Subject:
         """Let some workers take everything over, and end them."""
         with ExitStack() as running:
             folders = [self._folder / f"restored-{number}" for number in range(workers)]
-            hired = [running.enter_context(Worker(each, self._scene.environment)) for each in folders]
+            hired = [
+                running.enter_context(Worker(each, self._scene.environment, AS_A_SHELL_DOES))
+                for each in folders
+            ]
             if not eventually(lambda: all(worker.ready for worker in hired), _READY_SECONDS):
                 yield f"{workers} workers are not ready after all have ended: see {folders}"
             for worker in hired:

@@ -9,7 +9,7 @@ import pytest
 from broker import eventually
 from flow import assert_cache_follows, assert_same, command, exported, replayed
 from shop import DAYS, between, day, written
-from workers import COMMAND, Worker
+from workers import Worker
 
 from stream_rfm.local.kafka import KafkaBroker
 from stream_rfm.local.services import Endpoints
@@ -50,7 +50,7 @@ def there(kafka, deployment):
 @pytest.mark.parametrize(
     ("topics", "run", "said"),
     [
-        (False, (COMMAND, "worker"), "{}:{}"),
+        (False, None, "{}:{}"),
         # As aiokafka names it.
         (True, (sys.executable, "-c", GOING_ON), "('{}', {},"),
     ],

@@ -24,7 +24,7 @@ from flow import command, exported  # noqa: E402 - the same
 from kept import MIDDLE, SETTINGS  # noqa: E402 - the same
 from redis import Redis  # noqa: E402 - the same
 from shop import DAYS, between, day, history, written  # noqa: E402 - the same
-from workers import Worker  # noqa: E402 - the same
+from workers import AS_A_SHELL_DOES, Worker  # noqa: E402 - the same
 
 from stream_rfm.kafka.topics import topics_of  # noqa: E402 - the same
 from stream_rfm.local.services import LocalServices  # noqa: E402 - the same
@@ -43,7 +43,7 @@ def main(release: str) -> None:
         documents = history()
         orders = written(Path(scratch) / "orders.jsonl", between(documents, 0, MIDDLE))
         command("topics", "create")
-        with Worker(Path(scratch) / "worker") as worker:
+        with Worker(Path(scratch) / "worker", command=AS_A_SHELL_DOES) as worker:
             worker.wait_until_ready()
             command("produce", orders, "--until", day(MIDDLE))
             exported(day(MIDDLE), folder / "middle.csv")
