@@ -25,7 +25,7 @@ from stream_rfm.offline.replay import Replay
 from stream_rfm.settings import load
 
 # A shell makes what it starts in the background ignore Ctrl-C, and these tests may be that. The orders of the
-# first days, where that is enough.
+# first days, or of the quarter in which everybody came, where that is enough.
 CODE = """
 import signal, sys
 from pathlib import Path
@@ -50,6 +50,7 @@ main()
 )
 ALL = (cdnow.UNTIL, cdnow.ORDERS, cdnow.FILE)
 SOME_DAYS = instant.parse("1997-01-11T00:00:00Z")
+QUARTER = instant.parse("1997-04-01T00:00:00Z")
 SECONDS = 280
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 WORKER = "stream_rfm.demo.scorer"
@@ -62,14 +63,18 @@ def folders(tmp_path, monkeypatch):
     return lambda: list(tmp_path.glob("stream-rfm-demo-*"))
 
 
+def orders_until(end, file):
+    """The orders up to an instant, as the demo is told of them."""
+    header, *rows = orders_lines()
+    kept = [row for row in rows if instant.parse(row.split(",")[2]) <= end]
+    file.write_text("\n".join([header, *kept]) + "\n")
+    return end, len(kept), file
+
+
 @pytest.fixture
 def some(tmp_path):
-    """The orders of the first days, as the demo is told of them."""
-    header, *rows = orders_lines()
-    kept = [row for row in rows if instant.parse(row.split(",")[2]) <= SOME_DAYS]
-    file = tmp_path / "some.csv"
-    file.write_text("\n".join([header, *kept]) + "\n")
-    return SOME_DAYS, len(kept), file
+    """The orders of the first days."""
+    return orders_until(SOME_DAYS, tmp_path / "some.csv")
 
 
 @pytest.fixture
@@ -144,20 +149,29 @@ def replayed(orders, folder):
     return done, Counter(row.rpartition(",")[2] for row in segments)
 
 
-def test_all_orders_of_cdnow_until_it_ends_by_itself(deployment, tmp_path):
-    with demo(ALL, "--once") as process:
+def test_what_comes_with_the_demo_is_all_of_cdnow():
+    _, *rows = orders_lines()
+    assert len(rows) == cdnow.ORDERS
+    assert len({row.split(",")[0] for row in rows}) == cdnow.CUSTOMERS
+    assert max(instant.parse(row.split(",")[2]) for row in rows) < cdnow.UNTIL
+
+
+def test_every_customer_of_cdnow_until_it_ends_by_itself(deployment, tmp_path):
+    quarter = orders_until(QUARTER, tmp_path / "quarter.csv")
+    with demo(quarter, "--once") as process:
         told, complained = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, complained
     assert not CONTROL.search(told + complained)
-    done, segments = replayed(ALL, tmp_path)
-    assert (done.customers, done.orders) == (cdnow.CUSTOMERS, cdnow.ORDERS)
-    assert re.search(r"^69,659 orders of 23,570 customers in [\d.]+ s ", told, re.MULTILINE)
+    done, segments = replayed(quarter, tmp_path)
+    assert (done.customers, done.orders) == (cdnow.CUSTOMERS, quarter[1])
+    assert re.search(rf"^{done.orders:,} orders of 23,570 customers in [\d.]+ s ", told, re.MULTILINE)
     assert f", {done.transitions:,} transitions." in told
     table = re.findall(r"^  ([a-z-]+) +([\d,]+)(?:  █+)?$", told, re.MULTILINE)
     assert {name: int(count.replace(",", "")) for name, count in table} == segments
     assert re.search(r"^Customer \d{5} came on 1997-", told, re.MULTILINE)
     assert re.search(r"^The cache says of \d{5}: ", told, re.MULTILINE)
-    assert len(re.findall(r"^199\d-\d\d-\d\d  [\d,]+ of 69,659 orders", told, re.MULTILINE)) > 3
+    progress = re.findall(rf"^1997-\d\d-\d\d  [\d,]+ of {done.orders:,} orders", told, re.MULTILINE)
+    assert len(progress) > 3
     assert eventually(lambda: nothing_left(deployment))
 
 

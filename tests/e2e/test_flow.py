@@ -113,9 +113,9 @@ def test_wall_clock_comes_to_the_batch_result_whoever_is_killed(
 
 
 def test_real_customers_whose_workers_are_killed(deployment, choose, tmp_path):
-    orders, as_of = cdnow(), "1998-07-01T00:00:00Z"
-    # A version a day would be three times the work, of the same kind.
-    choose(clock="event", rescore_event_seconds=4 * 86_400)
+    orders, as_of = cdnow(), "1998-06-27T00:00:00Z"
+    # A version a day would be many times the work, of the same kind.
+    choose(clock="event", rescore_event_seconds=18 * 86_400)
     with gzip.open(orders, "rt") as lines:
         total = sum(1 for _ in lines) - 1
     command("topics", "create")
