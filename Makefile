@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix chaos bench lock clean
+.PHONY: help setup demo test check format lint types architecture fix chaos bench lock clean
 
 help: ## what each command does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -30,10 +30,18 @@ demo: $(READY) ## real orders through a real Kafka and Valkey; make demo ARGS=--
 test: $(READY) ## every test, on a real Kafka and Valkey that it starts itself
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-check: $(READY) ## format, lint, types, architecture
+check: format lint types architecture ## format, lint, types, architecture; make -j2 check at once
+
+format: $(READY)
 	$(BIN)/ruff format --check .
+
+lint: $(READY)
 	$(BIN)/ruff check .
+
+types: $(READY)
 	$(BIN)/mypy
+
+architecture: $(READY)
 	$(BIN)/python -m pytest --quiet tests/architecture
 
 fix: $(READY) ## format, and repair what the linter can

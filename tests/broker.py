@@ -8,6 +8,10 @@ from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
+#: How long a condition is left alone between two looks, seconds, at first and at most: each look at a worker
+#: costs it a page of metrics, and what has taken long may take a little longer.
+_PAUSE = (0.02, 0.2)
+
 #: How long what is undecided is waited for, seconds: Kafka says that a transaction is committed before each
 #: partition has its marker. What hangs is for a test to find.
 PATIENCE = 5.0
@@ -24,11 +28,13 @@ class Message(NamedTuple):
 
 def eventually(condition: Callable[[], Any], seconds: float = 10.0) -> bool:
     """Poll until the condition holds or the deadline has passed; says whether it holds."""
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
+    least, most = _PAUSE
     while not condition():
-        if time.monotonic() > deadline:
+        passed = time.monotonic() - began
+        if passed > seconds:
             return False
-        time.sleep(0.02)
+        time.sleep(min(max(passed / 10, least), most))
     return True
 
 

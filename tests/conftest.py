@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import uuid
@@ -20,8 +21,16 @@ from stream_rfm.settings import PREFIX, variable
 
 def pytest_configure(config: pytest.Config) -> None:
     """Have a run that is told to end say what it has found, as it does at Ctrl-C."""
+    # Until all tests are there nothing is let go of: to look for cycles would take a tenth of the time.
+    gc.disable()
     if not hasattr(config, "workerinput"):
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Look for cycles from here on, but not among thousands of tests, which stay."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
