@@ -6,7 +6,7 @@ import gc
 import os
 import signal
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 # Before any test: else the plugin imports hypothesis in the summary, at which CPython 3.11 may stumble.
 import profiles  # noqa: F401 - how hypothesis runs
@@ -21,16 +21,19 @@ from stream_rfm.settings import PREFIX, variable
 
 def pytest_configure(config: pytest.Config) -> None:
     """Have a run that is told to end say what it has found, as it does at Ctrl-C."""
-    # Until all tests are there nothing is let go of: to look for cycles would take a tenth of the time.
-    gc.disable()
     if not hasattr(config, "workerinput"):
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def pytest_collection_finish() -> None:
-    """Look for cycles from here on, but not among thousands of tests, which stay."""
-    gc.freeze()
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for cycles once all tests are there, and not among them: they stay."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session")

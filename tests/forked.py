@@ -24,6 +24,8 @@ class Forked:
     """``stream-rfm`` with some arguments: what :class:`subprocess.Popen` is to a worker of these tests."""
 
     def __init__(self, *arguments: str, environment: dict[str, str], out: Path, err: Path) -> None:
+        for path in (out, err):
+            path.write_bytes(b"")  # there to be read before it has begun
         where = (environment, Path.cwd(), out, err)
         self._process = _forks.Process(target=_become, args=(arguments, *where), daemon=True)
         self._process.start()
@@ -62,7 +64,7 @@ def _become(
     arguments: tuple[str, ...], environment: dict[str, str], folder: Path, out: Path, err: Path
 ) -> None:
     for number, path in ((1, out), (2, err)):
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        file = os.open(path, os.O_WRONLY)
         os.dup2(file, number)
         os.close(file)
     os.environ.clear()

@@ -56,8 +56,6 @@ class Worker:
         self, command: Sequence[Path | str] | None, environment: dict[str, str]
     ) -> Forked | subprocess.Popen[bytes]:
         if command is None:
-            self._err.touch()
-            self._out.touch()
             return Forked("worker", environment=environment, out=self._out, err=self._err)
         with self._out.open("wb") as out, self._err.open("wb") as err:
             return subprocess.Popen(command, stdout=out, stderr=err, env=environment)

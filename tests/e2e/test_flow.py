@@ -114,7 +114,7 @@ def test_wall_clock_comes_to_the_batch_result_whoever_is_killed(
 
 def test_real_customers_whose_workers_are_killed(deployment, choose, tmp_path):
     orders, as_of = cdnow(), "1998-06-27T00:00:00Z"
-    # A version a day would be many times the work, of the same kind.
+    # A version a day would be many times the work, of the same kind; the last is scored as of that instant.
     choose(clock="event", rescore_event_seconds=18 * 86_400)
     with gzip.open(orders, "rt") as lines:
         total = sum(1 for _ in lines) - 1
