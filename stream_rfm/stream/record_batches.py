@@ -11,7 +11,8 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-from aiokafka.record.util import calc_crc32c, encode_varint
+from aiokafka.record.util import encode_varint
+from crc32c import crc32c
 
 from stream_rfm.model.arrays import Column, Ints
 from stream_rfm.stream.batches import BATCH_BYTES, Message
@@ -63,7 +64,7 @@ class RecordBatch:
             facts = (_MAGIC, 0, _TRANSACTIONAL, self._count - 1, self._stamp, self._stamp)
             length = len(data) - _BEHIND_LENGTH
             _HEADER.pack_into(data, 0, 0, length, _NO_LEADER_EPOCH, *facts, *self._producer, self._count)
-            _CRC.pack_into(data, _CRC_AT, calc_crc32c(data[_SUMMED_FROM:]))
+            _CRC.pack_into(data, _CRC_AT, crc32c(data[_SUMMED_FROM:]))
         return data
 
 

@@ -4,6 +4,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
+from aiokafka.record.memory_records import MemoryRecords
 from broker import Message, write
 from committed_records import committed_records
 from faust.types import TP
@@ -123,3 +124,26 @@ def test_batches_that_do_not_hold_together_are_aiokafkas_to_refuse():
     for bad in (good[:57] + (4).to_bytes(4) + good[61:], good[:61] + b"\x02" + good[62:]):
         with pytest.raises(CorruptRecordException):
             run_of(list(batches(bad)))
+
+
+@pytest.mark.parametrize("magic", [0, 1, 2])
+def test_a_checksum_is_what_aiokafka_says_it_is(magic):
+    from aiokafka.record.default_records import DefaultRecordBatchBuilder  # noqa: PLC0415 - only here
+    from aiokafka.record.legacy_records import LegacyRecordBatchBuilder  # noqa: PLC0415
+
+    if magic == 2:
+        builder = DefaultRecordBatchBuilder(2, 0, 1, 7, 1, 40, 1 << 20)
+        for place in range(3):
+            builder.append(place, 5, b"key", b"value", [("name", b"said")])
+    else:
+        builder = LegacyRecordBatchBuilder(magic, 0, 1 << 20)
+        builder.append(0, 5, b"key", b"value")
+    good = bytes(builder.build())
+    [batch] = batches(good)
+    assert batch.validate_crc()
+    # Version 2 sums all that is behind its checksum; of those before, the value's length says where they end.
+    for place in range(17 if magic == 2 else len(good) - len(b"value"), len(good)):
+        bad = bytearray(good)
+        bad[place] ^= 0x10
+        [batch] = batches(bytes(bad))
+        assert batch.validate_crc() is MemoryRecords(bytes(bad)).next_batch().validate_crc() is False
