@@ -7,7 +7,9 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from types import FrameType
+from typing import NoReturn
 
 #: The name of the thread that compiles, as long as it does.
 COMPILES = "load-kernels"
@@ -25,7 +27,9 @@ def heed_signals() -> None:
 
 def _end(number: int, _: FrameType | None) -> None:
     log.info("ending", extra={"signal": signal.Signals(number).name})
-    sys.exit(0)
+    # Not by an exception: a signal may be handled within a callback, as of a weak reference that an import
+    # has done with, and what such a one raises is told and forgotten.
+    _leave(0)
 
 
 def leave_at_once_if_compiling(code: object) -> None:
@@ -38,7 +42,13 @@ def leave_at_once_if_compiling(code: object) -> None:
         code: the exit code, as :class:`SystemExit` has it.
     """
     if any(thread.name == COMPILES for thread in threading.enumerate()):
-        logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code if isinstance(code, int) else int(code is not None))
+        _leave(code if isinstance(code, int) else int(code is not None))
+
+
+def _leave(code: int) -> NoReturn:
+    logging.shutdown()
+    # Whoever was writing when a signal came cannot be waited for by what was called meanwhile.
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, RuntimeError):
+            stream.flush()
+    os._exit(code)
