@@ -9,24 +9,17 @@ what they then would take apart record by record is handed on as it came, to be 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from struct import Struct
 from typing import Any
 
 import numpy as np
 from aiokafka import TopicPartition, codec
 from aiokafka.consumer import fetcher
 from aiokafka.record.memory_records import MemoryRecords
-from crc32c import crc32c
 
 from stream_rfm.intake import kernels
 from stream_rfm.intake.run import WIDTH, Run
+from stream_rfm.stream.batch_layout import CHECKSUM, COUNT, HEADER, LENGTH, MAGIC, checksum
 
-# The beginning of a record batch of version 2 (Apache Kafka, "Message Format"): base offset, length, epoch of
-# the leader, magic, checksum, attributes, last offset, first and last stamp, producer, its epoch, sequence,
-# records.
-_HEADER = Struct(">qiibIhiqqqhii")
-_LENGTH, _MAGIC, _CRC, _COUNT = slice(8, 12), 16, slice(17, 21), slice(57, 61)
-_SUMMED_FROM = 21
 _CODEC, _APPEND_TIME = 0x07, 0x08
 _DECODE = {
     1: codec.gzip_decode,
@@ -63,7 +56,7 @@ class Fetched:
         """The next batch."""
         start = self._at
         batch = self._records.next_batch()
-        self._at += 12 + int.from_bytes(self._data[start + _LENGTH.start : start + _LENGTH.stop])
+        self._at += LENGTH.stop + int.from_bytes(self._data[start + LENGTH.start : start + LENGTH.stop])
         return WholeBatch(batch, memoryview(self._data)[start : self._at]) if self._whole else batch
 
 
@@ -95,18 +88,18 @@ class WholeBatch:
     @property
     def count(self) -> int:
         """How many records are in it."""
-        return int.from_bytes(self.data[_COUNT])
+        return int.from_bytes(self.data[COUNT])
 
     @property
     def is_plain(self) -> bool:
         """Whether it is in the format that is read in columns, and not compressed."""
-        return self.data[_MAGIC] == 2 and not self._batch.compression_type
+        return self.data[MAGIC] == 2 and not self._batch.compression_type
 
     def validate_crc(self) -> bool:
         """Whether the batch is what was written, by its checksum: a tenth of what it takes aiokafka."""
-        if self.data[_MAGIC] != 2:  # those before have another one
+        if self.data[MAGIC] != 2:  # those before have another one
             return bool(self._batch.validate_crc())
-        return crc32c(self.data[_SUMMED_FROM:]) == int.from_bytes(self.data[_CRC])
+        return checksum(self.data) == int.from_bytes(self.data[CHECKSUM])
 
     def records(self) -> list[Any]:
         """The records, as aiokafka takes them apart, however often they are asked for.
@@ -174,7 +167,7 @@ def run_of(batches: Sequence[WholeBatch]) -> Sequence[Any]:
         CorruptRecordException: a batch does not hold together.
     """
     compiled = kernels.loaded()
-    if compiled is not None and all(batch.data[_MAGIC] == 2 for batch in batches):
+    if compiled is not None and all(batch.data[MAGIC] == 2 for batch in batches):
         run = _in_columns(batches, compiled)
         if run is not None:
             return run
@@ -186,8 +179,8 @@ def _in_columns(batches: Sequence[WholeBatch], compiled: kernels.Kernels) -> Run
     parts = []
     facts = np.empty((5, len(batches)), np.int64)
     for place, batch in enumerate(batches):
-        base, _, _, _, _, attributes, _, stamp, last_stamp, _, _, _, count = _HEADER.unpack_from(batch.data)
-        part: Any = batch.data[_HEADER.size :]
+        base, _, _, _, _, attributes, _, stamp, last_stamp, _, _, _, count = HEADER.unpack_from(batch.data)
+        part: Any = batch.data[HEADER.size :]
         if attributes & _CODEC:
             part = _DECODE[attributes & _CODEC](part.tobytes())
         parts.append(part)

@@ -6,15 +6,14 @@ transaction and not compressed. ``docs/decisions/0017-records-by-columns.md`` sa
 
 from __future__ import annotations
 
-import struct
 import time
 from collections.abc import Sequence
 
 import numpy as np
 from aiokafka.record.util import encode_varint
-from crc32c import crc32c
 
 from stream_rfm.model.arrays import Column, Ints
+from stream_rfm.stream.batch_layout import CHECKSUM, HEADER, LENGTH, checksum
 from stream_rfm.stream.batches import BATCH_BYTES, Message
 
 #: What a buffer's state says: where the next record begins, how many are in it; why compiled code stopped
@@ -22,11 +21,7 @@ from stream_rfm.stream.batches import BATCH_BYTES, Message
 AT, COUNT, WHY, MISSING, DAY = range(5)
 NO_ROOM, NO_WORD = 1, 2
 
-_HEADER = struct.Struct(">qiibIhiqqqhii")
-_CRC = struct.Struct(">I")
-_CRC_AT, _SUMMED_FROM = 17, 21
-_BEHIND_LENGTH = 12
-_MAGIC, _TRANSACTIONAL = 2, 0x10
+_VERSION, _TRANSACTIONAL = 2, 0x10
 _NO_LEADER_EPOCH = -1
 _NOTHING = b"\x01"
 # A buffer begins with so many bytes, and doubles.
@@ -61,10 +56,10 @@ class RecordBatch:
         data = self._data.data
         if not self._is_built:
             self._is_built = True
-            facts = (_MAGIC, 0, _TRANSACTIONAL, self._count - 1, self._stamp, self._stamp)
-            length = len(data) - _BEHIND_LENGTH
-            _HEADER.pack_into(data, 0, 0, length, _NO_LEADER_EPOCH, *facts, *self._producer, self._count)
-            _CRC.pack_into(data, _CRC_AT, crc32c(data[_SUMMED_FROM:]))
+            facts = (_VERSION, 0, _TRANSACTIONAL, self._count - 1, self._stamp, self._stamp)
+            length = len(data) - LENGTH.stop
+            HEADER.pack_into(data, 0, 0, length, _NO_LEADER_EPOCH, *facts, *self._producer, self._count)
+            data[CHECKSUM] = checksum(data).to_bytes(4)
         return data
 
 
@@ -76,7 +71,7 @@ class Records:
         #: The batch in hand, and how far it is filled.
         self.out: Column = np.empty(_FIRST, np.uint8)
         self.state: Ints = np.zeros(5, np.int64)
-        self.state[AT] = _HEADER.size
+        self.state[AT] = HEADER.size
         self._closed: list[RecordBatch] = []
 
     @property
@@ -119,7 +114,7 @@ class Records:
         """Begin with a buffer that holds so many bytes, within a batch."""
         if size > len(self.out) and not self.state[COUNT]:
             # There is nothing to be copied.
-            self.out = np.empty(min(_HEADER.size + size, BATCH_BYTES), np.uint8)
+            self.out = np.empty(min(HEADER.size + size, BATCH_BYTES), np.uint8)
 
     def batches(self) -> list[RecordBatch]:
         """The batches, in order; nothing can be added then."""
@@ -129,7 +124,7 @@ class Records:
 
     def _close(self) -> None:
         self._closed.append(RecordBatch(self.out[: int(self.state[AT])], int(self.state[COUNT])))
-        self.state[AT], self.state[COUNT] = _HEADER.size, 0
+        self.state[AT], self.state[COUNT] = HEADER.size, 0
 
 
 def number(value: int) -> bytes:
