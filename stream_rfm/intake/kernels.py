@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from stream_rfm.table import hash_index, plain
+from stream_rfm.table import groups, hash_index, packed, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,9 @@ def load() -> Kernels:
     """
     from stream_rfm.intake import hashing, scanning, unpacking  # noqa: PLC0415 - numba takes its time
 
+    groups.use_compiled()
     hash_index.use_compiled()
+    packed.use_compiled()
     plain.use_compiled()
     _Shelf.kernels = Kernels(unpacking.unpack, scanning.scan, hashing.hashes, hashing.digests)
     return _Shelf.kernels

@@ -129,6 +129,12 @@ class Records:
 
 def number(value: int) -> bytes:
     """A number of variable length that is not negative."""
+    doubled = value << 1
+    # Nearly all take one or two bytes.
+    if doubled < 1 << 7:
+        return bytes((doubled,))
+    if doubled < 1 << 14:
+        return bytes((doubled & 0x7F | 0x80, doubled >> 7))
     said = bytearray()
     encode_varint(value, said.append)
     return bytes(said)

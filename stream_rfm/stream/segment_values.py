@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from stream_rfm.model import instant
-from stream_rfm.model.arrays import Ints
+from stream_rfm.model.arrays import Column, Ints
 from stream_rfm.model.rules import Rules
 from stream_rfm.serve.bulk import Bulk, bulk_of
 from stream_rfm.stream import columns
@@ -43,6 +43,7 @@ class SegmentValues:
         self._rules = rules
         self._words = Words(rules)
         self._pool = WordPool(self._words)
+        self._tails: dict[int, Column] = {}
 
     def of(self, store: Store, rows: Ints, partition: int) -> tuple[list[bytes], list[bytes]]:
         """The ids and the values of those of the rows that are a customer's who stands in a segment.
@@ -83,9 +84,9 @@ class SegmentValues:
         write, count = columns.compiled_bulk(), len(rows)
         if write is None or store.former is not None or store.rules is not self._rules:
             return bulk_of(*self.of(store, rows, partition))
-        people = columns.people(store, rows)
-        tail = np.frombuffer(_PARTITION + _encode(partition), np.uint8)
-        keys = np.empty(_KEY * count + int(store.customers.id_length[rows].sum()), np.uint8), _state()
+        people, tail = columns.people(store, rows), self._tail(partition)
+        ids = int(np.add.reduce(store.customers.id_length[rows], dtype=np.int64))
+        keys = np.empty(_KEY * count + ids, np.uint8), _state()
         while True:
             values = np.empty((_VALUE + self._pool.longest) * count, np.uint8), _state()
             missing = write(keys, values, people, self._pool.table, tail)
@@ -96,6 +97,13 @@ class SegmentValues:
         return Bulk(
             int(state[COUNT]), key_bytes[: key_state[AT]].tobytes(), value_bytes[: state[AT]].tobytes()
         )
+
+    def _tail(self, partition: int) -> Column:
+        """What ends the values of a partition."""
+        tail = self._tails.get(partition)
+        if tail is None:
+            tail = self._tails[partition] = np.frombuffer(_PARTITION + _encode(partition), np.uint8)
+        return tail
 
 
 def _state() -> Ints:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from stream_rfm.model.arrays import Bools, Column, Hashes, Ints
 from stream_rfm.table.entry_columns import MOST_ROWS
 from stream_rfm.table.growing import Growing
 from stream_rfm.table.hash_index import HashIndex
+from stream_rfm.table.texts import Texts
 
 #: No purchase yet: instants are never negative.
 NEVER = -1
@@ -133,6 +135,27 @@ class Customers:
         self._index.add(digests[:, 0], rows)
         return rows
 
+    def add_of(self, way: ModuleType, digests: Hashes, ids: Texts[bytes], places: Ints) -> Ints:
+        """The same by what is compiled, for the customers of some events of a batch.
+
+        Args:
+            way: :mod:`stream_rfm.table.adding_compiled`.
+            digests: of the customers of all events.
+            ids: theirs.
+            places: of the events that are new customers' first.
+
+        Raises:
+            OverflowError: there are more than entries can tell apart.
+        """
+        first = self._begin_rows(len(places))
+        room = self._ids.reserve(self._ids_end + int(ids.size[places].sum()))
+        begin, texts = (first, self._ids_end, self.revisions_from), (ids.data, ids.start, ids.size)
+        self._ids_end = way.add(self.rows, room, begin, digests, texts, places)
+        self.living += len(places)
+        rows = np.arange(first, self.count)
+        self._index.add(digests[places, 0], rows)
+        return rows
+
     def restore(self, digests: Hashes, ids: Sequence[bytes], rows: Ints, count: int) -> None:
         """Put customers into given rows of a table that has so many rows then; new ones stay nobody's.
 
@@ -209,18 +232,22 @@ class Customers:
         self.last[row] = self.last_forgotten[row] = NEVER
 
     def _append_rows(self, digests: Hashes, ids: Sequence[bytes]) -> Ints:
-        first, self.count = self.count, self.count + len(ids)
-        if self.count > MOST_ROWS:
-            raise OverflowError(
-                f"A partition holds {MOST_ROWS} customers at most; there have to be more partitions."
-            )
-        self._grow(self.count)
-        rows = np.arange(first, self.count)
+        rows = np.arange(self._begin_rows(len(ids)), self.count)
         self.segment[rows] = NO_SEGMENT
         self.last[rows] = self.last_forgotten[rows] = NEVER
         self.revision[rows] = self.revisions_from
         self._identify(digests, ids, rows)
         return rows
+
+    def _begin_rows(self, more: int) -> int:
+        """Count so many rows more; the first of them."""
+        first, self.count = self.count, self.count + more
+        if self.count > MOST_ROWS:
+            raise OverflowError(
+                f"A partition holds {MOST_ROWS} customers at most; there have to be more partitions."
+            )
+        self._grow(self.count)
+        return first
 
     def _identify(self, digests: Hashes, ids: Sequence[bytes], rows: Ints) -> None:
         lengths = np.fromiter(map(len, ids), np.int64, len(ids))

@@ -101,6 +101,28 @@ class Moves:
         )
 
     @classmethod
+    def of_lines(
+        cls,
+        lines: Ints,
+        ids: list[bytes] | Texts[bytes],
+        order_ids: list[str | None] | Texts[str | None],
+        stamp: Ints,
+    ) -> Moves:
+        """Moves whose numbers are in a table as :meth:`lines` gives it; their columns are its lines."""
+        return cls(
+            ids=ids,
+            order_ids=order_ids,
+            sequence=lines[SEQUENCE],
+            cause=lines[CAUSE_LINE],
+            before=Standings(*lines[BEFORE:AFTER]),
+            after=Standings(*lines[AFTER:]),
+            stamp=stamp,
+            version=lines[VERSION],
+            revision=lines[REVISION],
+            said=lines,
+        )
+
+    @classmethod
     def joined(cls, parts: Sequence[Moves]) -> Moves:
         """Those of several with the same former rules, one behind the other."""
         if len(parts) == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,21 @@ APART = float(1 << 62)
 #: Both parts of the steps; of each span its base and its way, which is a unit, or, below 0, one less than the
 #: negative place among those in full; the values of those; and the units there are.
 Parts = tuple[Column, Column, Ints, Column, Ints, Ints]
+
+
+class _Fastest:
+    """How a stretch is read: compiled, once that has been loaded."""
+
+    unpack: Any = None
+
+
+def use_compiled() -> None:
+    """Read stretches by what is compiled from now on, of all columns: it takes a second to load.
+
+    Raises:
+        ImportError: numba is not to be had.
+    """
+    _Fastest.unpack = import_module("stream_rfm.table.packed_compiled").unpack
 
 
 class Packed:
@@ -106,6 +122,10 @@ class Packed:
         return values
 
     def _unpacked(self, low: int, high: int) -> Ints:
+        if _Fastest.unpack is not None:
+            values = np.empty(high - low, np.int64)
+            _Fastest.unpack(self.parts(), low, values)
+            return values
         spans = slice(low // SPAN, -(-high // SPAN))
         ways, bases = self._way.values[spans], self._base.values[spans]
         if self._fulls > len(self._free) and (ways < 0).any():

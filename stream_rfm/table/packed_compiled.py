@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numba import njit, types
 
-from stream_rfm.table.compiled import INLINE
+from stream_rfm.model.arrays import Ints
+from stream_rfm.table.compiled import INLINE, OPTIONS
 from stream_rfm.table.packed import APART, FURTHEST, LOW_BITS, SPAN
 
 _INT = types.int64
@@ -92,3 +93,10 @@ def put(packed: Any, at: Any, number: Any) -> None:
     else:
         step = (number - base[span]) // way
         low[at], high[at] = step & ((1 << LOW_BITS) - 1), step >> LOW_BITS
+
+
+@njit(types.void(PACKED, _INT, _NUMBERS), **OPTIONS)
+def unpack(packed: Any, low: int, out: Ints) -> None:
+    """Read the values from a place on, as many as there is room for."""
+    for i in range(len(out)):
+        out[i] = value_at(packed, low + i)

@@ -20,6 +20,7 @@ from stream_rfm.table import settling
 from stream_rfm.table.batch import Batch
 from stream_rfm.table.entries import INSIDE
 from stream_rfm.table.store import Changes, Store
+from stream_rfm.table.texts import Texts
 
 _REFUND = int(Kind.REFUND)
 # Longer than any window: what happened cannot be so long ago.
@@ -27,9 +28,10 @@ _FOR_EVER = 1 << 62
 
 
 class _Fastest:
-    """What is compiled, once it has been loaded: what looks, and what puts entries behind the last."""
+    """What is compiled, once it has been loaded: what looks, and puts customers and entries in."""
 
     look: Any = None
+    add: Any = None
     append: Any = None
 
 
@@ -40,6 +42,7 @@ def use_compiled() -> None:
         ImportError: numba is not to be had.
     """
     settling.use_compiled()
+    _Fastest.add = import_module("stream_rfm.table.adding_compiled")
     _Fastest.append = import_module("stream_rfm.table.appending_compiled").append
     _Fastest.look = import_module("stream_rfm.table.plain_compiled")
 
@@ -69,8 +72,7 @@ def count(store: Store, batch: Batch, as_of: Ints, version: Version) -> Changes 
     if old and _leaves(store, rows, int(as_of[-1])):
         return None
     if strangers:
-        firsts = said[way.FIRSTS, :strangers]
-        store.touch(store.customers.add(batch.digest[firsts], batch.ids_at(firsts)))
+        _meet(store, batch, said[way.FIRSTS, :strangers])
     where, inside = said[way.PLACES, :counted], inside[:counted]
     if counted < size:
         names = names[where]
@@ -100,6 +102,15 @@ def _look(store: Store, batch: Batch, as_of: Ints, out: tuple[Ints, Hashes, Bool
     entries = (store.entries.index_parts(), *store.entries.parts())
     most = float(money.LARGEST_SUM)
     return bool(_Fastest.look.look(events, store.customers.parts(), entries, by, most, (*out, scratch)))
+
+
+def _meet(store: Store, batch: Batch, firsts: Ints) -> None:
+    """Give customers rows who are new, by the places of the first event of each."""
+    customers, digest, ids = store.customers, batch.digest, batch.ids
+    if isinstance(ids, Texts):
+        store.touch(customers.add_of(_Fastest.add, digest, ids, firsts))
+    else:
+        store.touch(customers.add(digest[firsts], batch.ids_at(firsts)))
 
 
 def _leaves(store: Store, rows: Ints, as_of: int) -> bool:

@@ -16,14 +16,11 @@ from stream_rfm.model import money
 from stream_rfm.model.arrays import Bools, Ints
 from stream_rfm.model.version import Version
 from stream_rfm.table.batch import Batch
-from stream_rfm.table.moves import VERSION, Moves, Standings
+from stream_rfm.table.moves import VERSION, Moves
 from stream_rfm.table.store import Changes, Store
 from stream_rfm.table.texts import Texts
 
 T = TypeVar("T")
-
-# The types of standings, as columns have them.
-_TYPES = (np.uint8, np.uint8, np.uint8, np.uint16, np.int64, np.int64, np.int64, np.int64)
 
 
 class _Fastest:
@@ -94,24 +91,9 @@ def _moves(way: Any, said: Ints, version: Version, batch: Batch) -> Moves:
     places, lines = said[way.PLACE], said.copy()
     # In the place of each move's place in the batch; all else stands where it does in settle's table.
     lines[VERSION] = version.number
-    return Moves(
-        ids=_at(batch.ids, places),
-        order_ids=_at(batch.order_ids, places),
-        sequence=said[way.SEQUENCE],
-        cause=said[way.CAUSED].astype(np.uint8),
-        before=_standings(said[way.BEFORE :]),
-        after=_standings(said[way.AFTER :]),
-        stamp=batch.stamp[places],
-        version=np.full(len(places), version.number, np.uint32),
-        revision=said[way.REVISION],
-        said=lines,
-    )
+    return Moves.of_lines(lines, _at(batch.ids, places), _at(batch.order_ids, places), batch.stamp[places])
 
 
 def _at(texts: list[T] | Texts[T], places: Ints) -> list[T] | Texts[T]:
     """The texts at some places; none of those that lie in a buffer becomes an object here."""
     return texts[places] if isinstance(texts, Texts) else [texts[place] for place in places.tolist()]
-
-
-def _standings(said: Ints) -> Standings:
-    return Standings(*[said[line].astype(kind, copy=False) for line, kind in enumerate(_TYPES)])

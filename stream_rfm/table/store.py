@@ -35,6 +35,7 @@ class Changes:
     erased: list[bytes] = field(default_factory=list)
     rejected: list[tuple[int, Reason]] = field(default_factory=list)
     tallies: Counter[str] = field(default_factory=Counter)
+    _once: Ints | None = None
 
     def add(self, other: Changes) -> None:
         """Put what another step has done behind this one's."""
@@ -46,7 +47,13 @@ class Changes:
 
     def rows(self) -> Ints:
         """The rows whose code or segment changed, each once, ascending."""
-        return distinct(np.concatenate(self.changed)) if self.changed else np.empty(0, np.int64)
+        if not self.changed:
+            return np.empty(0, np.int64)
+        if self._once is None or len(self.changed) > 1:
+            # It is asked for what is published as well as for what the cache is told.
+            self._once = distinct(np.concatenate(self.changed))
+            self.changed = [self._once]
+        return self._once
 
 
 class Store:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,6 +22,7 @@ def test_values_come_back_as_they_were(history, gone, data):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(packed, "SPAN", 4)
         patch.setattr(packed, "_SLICE", 8)
+        patch.setattr(packed._Fastest, "unpack", None)  # what is compiled has spans as they are
         column, plain = Packed(UNITS, 0), []
         for batch in history:
             column.append(np.array(batch, np.int64))
@@ -86,3 +89,11 @@ def test_a_stretch_is_read_like_an_array_from_its_start_on():
     assert stretch[68:90].tolist() == [686, 693]
     assert stretch[np.array([1, 0, 1])].tolist() == [217, 210, 217]
     assert stretch[2] == stretch[np.int64(2)] == 224
+
+
+def test_without_numba_it_is_read_by_numpy(monkeypatch):
+    monkeypatch.setattr(packed._Fastest, "unpack", None)
+    monkeypatch.setitem(sys.modules, "stream_rfm.table.packed_compiled", None)
+    with pytest.raises(ImportError):
+        packed.use_compiled()
+    filled(np.arange(1_000) * 7)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_rfm.table.packed import FURTHEST, SPAN, Packed
-from stream_rfm.table.packed_compiled import are_ready, put, value_at
+from stream_rfm.table.packed_compiled import are_ready, put, unpack, value_at
 
 UNITS = (1_000, 1)
 near = st.integers(0, FURTHEST).map(lambda n: 1_000 * n)
@@ -39,6 +39,10 @@ def test_values_come_back_whoever_wrote_them(batches):
         plain += values
         assert column.part(0, len(plain)).tolist() == plain
         assert [value_at(column.parts(), at) for at in range(len(plain))] == plain
+        for low in (0, len(plain) // 2):
+            out = np.empty(len(plain) - low, np.int64)
+            unpack(column.parts(), low, out)
+            assert out.tolist() == plain[low:]
 
 
 def test_spans_are_begun_in_the_largest_unit_that_all_their_values_are_multiples_of():

@@ -38,7 +38,7 @@ class Looks:
 @pytest.fixture(autouse=True)
 def looks(monkeypatch):
     """What is compiled is there."""
-    for shelf, name in ((settling, "way"), (plain, "look"), (plain, "append")):
+    for shelf, name in ((settling, "way"), (plain, "look"), (plain, "add"), (plain, "append")):
         monkeypatch.setattr(shelf._Fastest, name, None)
     plain.use_compiled()
     counted = Looks()

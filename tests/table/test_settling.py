@@ -12,6 +12,7 @@ from scorer import GRID, SCORED, UNSCORED, Scorer, rules, sizes, versions
 from stream_rfm.model import money
 from stream_rfm.model.rules import Rules
 from stream_rfm.table import hash_index, plain, settling, slots
+from stream_rfm.table.moves import STANDING
 
 RULES = Rules(GRID, window=30 * DAY)
 
@@ -63,15 +64,18 @@ def test_in_large_batches_too(random, version):
     assert in_turn == in_columns
 
 
-def test_moves_and_news_are_of_the_types_of_columns():
+def test_columns_of_moves_are_integers_whoever_counted():
     said = []
     for compiled in (True, False):
         if not compiled:
             settling._Fastest.way = None
         scorer = Scorer(RULES, SCORED)
         [moves] = scorer.count([order("c0", "x", 0, 100), order("c1", "y", 1)]).moves
-        columns = [moves.cause, moves.version, *(getattr(moves.after, name) for name in ("r", "f", "m"))]
-        said.append([column.dtype for column in (*columns, moves.after.segment, moves.before.segment)])
+        columns = [moves.sequence, moves.cause, moves.version, moves.revision, moves.stamp]
+        for standings in (moves.before, moves.after):
+            columns += [getattr(standings, name) for name in STANDING]
+        assert all(column.dtype.kind in "iu" for column in columns)
+        said.append([column.tolist() for column in columns])
     assert said[0] == said[1]
 
 

@@ -36,6 +36,13 @@ def test_changes_are_put_behind_one_another():
     assert one.tallies == {"duplicate": 5}
 
 
+def test_rows_that_were_asked_for_are_joined_by_what_comes_later():
+    changes = Changes(changed=[np.array([4, 1, 4])])
+    assert changes.rows().tolist() == changes.rows().tolist() == [1, 4]
+    changes.add(Changes(changed=[np.array([9, 1, 2])]))
+    assert changes.rows().tolist() == changes.rows().tolist() == [1, 2, 4, 9]
+
+
 def test_nothing_changed_is_no_row():
     assert Changes().rows().tolist() == []
 
