@@ -146,8 +146,7 @@ class DirectFetch(Service):
         if client is None:
             return
         of_leader: defaultdict[int, dict[Place, int]] = defaultdict(dict)
-        # In any order, as an answer may be full before the last of them.
-        for place, offset in random.sample(list(self._offsets.items()), len(self._offsets)):
+        for place, offset in self._in_turn():
             if place not in wanted or place in self._held:
                 continue
             leader = client.cluster.leader_for_partition(TopicPartition(*place))
@@ -164,6 +163,12 @@ class DirectFetch(Service):
                 **self._limits,
             )
             self._asked[leader] = asyncio.create_task(self._fetch(client, leader, request))
+
+    def _in_turn(self) -> list[tuple[Place, int]]:
+        """Where to go on, beginning anywhere: an answer may be full before the last of them."""
+        places = list(self._offsets.items())
+        first = random.randrange(len(places)) if places else 0  # noqa: S311 - it is no secret
+        return [*places[first:], *places[:first]]
 
     async def _fetch(self, client: AIOKafkaClient, leader: int, request: FlatFetchRequest) -> _Parts:
         """What a leader answers; nothing, after a while, where it does not."""

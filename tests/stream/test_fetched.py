@@ -1,18 +1,22 @@
 import time
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.memory_records import MemoryRecords
 from broker import Message, write
 from committed_records import committed_records
 from faust.types import TP
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stream_rfm.intake import kernels
 from stream_rfm.intake.run import Run
+from stream_rfm.stream import fetched as module
+from stream_rfm.stream.batch_layout import CHECKSUM, HEADER, MAGIC, checksum
 from stream_rfm.stream.direct_fetch import DirectFetch
-from stream_rfm.stream.fetched import Fetched, run_of, use_fetched
+from stream_rfm.stream.fetched import Fetched, committed_batches, run_of, use_fetched
 
 SENT = [
     Message(b"k", b"v", [("a", b"1"), ("a", b"\xff"), ("b", b"")], 0),
@@ -147,3 +151,84 @@ def test_a_checksum_is_what_aiokafka_says_it_is(magic):
         bad[place] ^= 0x10
         [batch] = batches(bytes(bad))
         assert batch.validate_crc() is MemoryRecords(bytes(bad)).next_batch().validate_crc() is False
+
+
+PLACE = TopicPartition("orders", 0)
+#: How many records, compressed or not, of a transaction or not, of a marker or not, and offsets that are
+#: missing before it.
+batch = st.tuples(
+    st.integers(1, 3),
+    st.sampled_from([0, 1]),
+    st.booleans(),
+    st.sampled_from([0, 0, 0x20]),
+    st.integers(0, 2),
+)
+
+
+def built(kinds, first):
+    """Batches as a broker has them, and the offset behind them."""
+    from aiokafka.record.default_records import DefaultRecordBatchBuilder  # noqa: PLC0415 - only here
+
+    out, base = [], first
+    for count, codec, transactional, control, gap in kinds:
+        producer = 7 if transactional or control else -1
+        is_bound = bool(transactional or control)
+        builder = DefaultRecordBatchBuilder(2, codec and not control, is_bound, producer, 0, 0, 1 << 20)
+        for place in range(1 if control else count):
+            builder.append(place, 5, b"\0\0\0\1" if control else b"key", b"value" * 9, [])
+        data = bytearray(builder.build())
+        base += gap
+        data[:8] = base.to_bytes(8)
+        data[22] |= control
+        data[CHECKSUM] = checksum(memoryview(data)).to_bytes(4)
+        base += HEADER.unpack_from(data)[6] + 1
+        out.append(bytes(data))
+    return out, base
+
+
+def said(data, offset, *, by_headers):
+    with pytest.MonkeyPatch.context() as patch:
+        if not by_headers:
+            patch.setattr(module, "_all_committed", lambda *_: None)
+        try:
+            found, behind = committed_batches(PLACE, data, [], offset)
+        except CorruptRecordException as error:
+            return str(error)
+    facts = [
+        (one.base_offset, one.offset, one.max_timestamp, one.is_plain, one.count)
+        for one in found
+        if one.data[MAGIC] == 2
+    ]
+    return facts, [bytes(one.data) for one in found], behind
+
+
+@given(st.lists(batch, max_size=4), st.integers(0, 9), st.integers(0, 20), st.data())
+def test_headers_say_what_aiokafka_says(kinds, first, offset, data):
+    every = built(kinds, first)[0]
+    if every and data.draw(st.booleans()):
+        which = data.draw(st.integers(0, len(every) - 1))
+        damaged = bytearray(every[which])
+        damaged[data.draw(st.integers(CHECKSUM.start, len(damaged) - 1))] ^= 1
+        every[which] = bytes(damaged)
+    whole = b"".join(every)
+    part = whole[: data.draw(st.integers(0, len(whole)))] if data.draw(st.booleans()) else whole
+    assert said(part, offset, by_headers=True) == said(part, offset, by_headers=False)
+
+
+def test_older_formats_are_aiokafkas_to_read():
+    from aiokafka.record.legacy_records import LegacyRecordBatchBuilder  # noqa: PLC0415 - only here
+
+    for magic in (0, 1):
+        builder = LegacyRecordBatchBuilder(magic, 0, 1 << 20)
+        builder.append(0, 5, None, b"v")
+        old = bytes(builder.build())
+        assert len(old) < HEADER.size
+        for data in (old, built([(2, 0, False, 0, 1)], 0)[0][0] + old):
+            assert said(data, 0, by_headers=True) == said(data, 0, by_headers=False)
+
+
+def test_what_is_aborted_is_aiokafkas_to_leave_out():
+    every, end = built([(2, 0, True, 0, 0), (1, 0, False, 0, 0), (1, 0, True, 0x20, 0)], 0)
+    found, behind = committed_batches(PLACE, b"".join(every), [(7, 0)], 0)
+    assert [one.base_offset for one in found] == [2]
+    assert behind == end
