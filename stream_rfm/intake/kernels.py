@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from stream_rfm.table import groups, hash_index, packed, plain
+from stream_rfm.table import groups, hash_index, packed, plain, row_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,5 +42,6 @@ def load() -> Kernels:
     hash_index.use_compiled()
     packed.use_compiled()
     plain.use_compiled()
+    row_set.use_compiled()
     _Shelf.kernels = Kernels(unpacking.unpack, scanning.scan, hashing.hashes, hashing.digests)
     return _Shelf.kernels

@@ -11,7 +11,7 @@ import numpy as np
 
 from stream_rfm.model.arrays import Ints
 from stream_rfm.serve.bulk import Bulk
-from stream_rfm.serve.row_set import RowSet
+from stream_rfm.table.row_set import RowSet
 
 #: Of what is in Redis. What another one has written is no base to go on from: all is written again.
 SCHEMA = 1

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from types import ModuleType
+
 import numpy as np
 
 from stream_rfm.model.arrays import Bools, Ints
 
 # So many rows are looked at together at first, and four times as many each time that they did not do.
 _WINDOW, _WIDER = 16_384, 4
+# Compiled code looks at so many at once: there is room for whole ones.
+_AT_ONCE = 8
+
+
+class _Fastest:
+    """What is compiled, once it has been loaded."""
+
+    way: ModuleType | None = None
+
+
+def use_compiled() -> None:
+    """Use what is compiled from now on, in all sets: it takes a second to load.
+
+    Raises:
+        ImportError: numba is not to be had.
+    """
+    _Fastest.way = import_module("stream_rfm.table.row_set_compiled")
 
 
 class RowSet:
@@ -36,7 +56,10 @@ class RowSet:
         """Put rows in; a row may be named twice."""
         if not len(rows):
             return
-        self._reach(int(rows.max()) + 1)
+        self._reach(int(np.maximum.reduce(rows)) + 1)
+        if _Fastest.way is not None:
+            self._count += _Fastest.way.add(self._in, rows)
+            return
         new = np.sort(rows[~self._in[rows]])
         self._in[new] = True
         self._count += len(new) - int(np.count_nonzero(new[1:] == new[:-1]))
@@ -49,6 +72,12 @@ class RowSet:
 
     def take(self, most: int) -> Ints:
         """Take rows out, at most so many."""
+        if _Fastest.way is not None:
+            taken = np.empty(max(0, min(most, self._count)), np.int64)
+            if len(taken):
+                self._next = _Fastest.way.take(self._in, self._in.view(np.uint64), self._next, taken)
+                self._count -= len(taken)
+            return taken
         parts: list[Ints] = []
         window = _WINDOW
         while most > 0 and self._count:
@@ -85,6 +114,6 @@ class RowSet:
 
     def _reach(self, end: int) -> None:
         if end > len(self._in):
-            grown = np.zeros(end + end // 2, bool)
+            grown = np.zeros(-(-(end + end // 2) // _AT_ONCE) * _AT_ONCE, bool)
             grown[: len(self._in)] = self._in
             self._in = grown

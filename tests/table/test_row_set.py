@@ -1,15 +1,21 @@
+import sys
+
 import numpy as np
 import pytest
 
-from stream_rfm.serve.row_set import RowSet
+from stream_rfm.table import row_set
+from stream_rfm.table.row_set import RowSet
 
 
 def of(*rows):
     return np.array(rows, np.int64)
 
 
-@pytest.fixture
-def rows():
+@pytest.fixture(params=["by numpy", "compiled"])
+def rows(request, monkeypatch):
+    monkeypatch.setattr(row_set._Fastest, "way", None)
+    if request.param == "compiled":
+        row_set.use_compiled()
     return RowSet()
 
 
@@ -81,3 +87,26 @@ def test_few_are_found_wherever_they_are_in_turn(rows, turn):
     assert [rows.take(1).tolist()[0] for _ in marked] == in_turn
     rows.add(np.array(marked))
     assert sorted(rows.take(9).tolist()) == marked
+
+
+def test_what_numpy_marked_is_taken_by_what_is_compiled(monkeypatch):
+    monkeypatch.setattr(row_set._Fastest, "way", None)
+    rows = RowSet()
+    rows.add(of(0, 5, 6, 5))
+    rows.add(of(9))
+    assert rows.take(1).tolist() == [0]
+    row_set.use_compiled()
+    rows.add(of(6, 0, 3, 3))
+    assert rows.take(2).tolist() == [3, 5]
+    assert rows.take(9).tolist() == [6, 9, 0]
+    assert len(rows) == 0
+
+
+def test_without_numba_it_is_done_by_numpy(monkeypatch):
+    monkeypatch.setattr(row_set._Fastest, "way", None)
+    monkeypatch.setitem(sys.modules, "stream_rfm.table.row_set_compiled", None)
+    with pytest.raises(ImportError):
+        row_set.use_compiled()
+    rows = RowSet()
+    rows.add(of(1))
+    assert rows.take(2).tolist() == [1]
