@@ -36,10 +36,11 @@ def read(run: Run, intake: Intake, kernels: Kernels) -> Read:
     currency = np.frombuffer(intake.currency.encode(), np.uint8)
     kernels.scan(run.data, run.places, currency, intake.latest, said, plain)
     next_offset = int(run.places[OFFSET, -1]) + 1
-    if plain.all():
+    count = np.count_nonzero(plain)
+    if count == len(plain):
         return Read(_batch(run, said, kernels), [], run, next_offset)
     odd = records.read([run[place] for place in np.flatnonzero(~plain).tolist()], intake)
-    if not plain.any():
+    if not count:
         return Read(odd.batch, odd.rejected, run, next_offset)
     where = np.flatnonzero(plain)
     batch = _batch(run.take(where), said[:, where], kernels)
@@ -68,10 +69,9 @@ def _batch(run: Run, said: Ints, kernels: Kernels) -> Batch:
 
 def _keys(run: Run, said: Ints, order: Hashes) -> Hashes:
     """The hashes of the events' own ids: a refund may have one beside that of its order."""
-    own = np.flatnonzero(said[REFUND_SIZE])
-    if not len(own):
+    if not np.count_nonzero(said[REFUND_SIZE]):
         return order
-    key = order.copy()
+    own, key = np.flatnonzero(said[REFUND_SIZE]), order.copy()
     ids = Texts(run.data, said[REFUND][own], said[REFUND_SIZE][own], bytes.decode)
     key[own] = refund_keys(list(ids))
     return key

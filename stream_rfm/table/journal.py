@@ -220,7 +220,7 @@ class Journal:
         start = first - entries.first
         part = slice(start, start + count)
         at: Ints = entries.at[part]
-        block = Block(first, count, int(at.max()))
+        block = Block(first, count, int(np.maximum.reduce(at)))
         value = BlockValue(
             at=_raw(at, "<i8"),
             amount=_raw(entries.amount[part], "<i8"),
