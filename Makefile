@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
+PIP_OPTIONS := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format lint types architecture fix chaos bench lock clean
@@ -13,13 +14,16 @@ help: ## what each command does
 
 setup: $(READY) ## install the project and its tools into .venv, as pinned in requirements-dev.lock
 
+# The lock file names everything, so that nothing has to be resolved; and pip compiles on one core what takes all of
+# them. Some packages bring files of other languages that look like Python's: those stay as they are.
 $(READY): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "stream-rfm needs Python 3.11 or newer, and $(PYTHON) is older: run make PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install $(PIP_OPTIONS) --no-deps --no-compile --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install $(PIP_OPTIONS) --no-deps --no-build-isolation -e .
 	$(BIN)/python -m compileall -q stream_rfm
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 	@touch $(READY)
 
 demo: $(READY) ## real orders through a real Kafka and Valkey; make demo ARGS=--once ends by itself
