@@ -19,12 +19,11 @@ from stream_rfm.stream.word_pool import KIND_SHIFT, SPREAD
 from stream_rfm.table.compiled import BYTES, INLINE, INTS
 from stream_rfm.table.customers import ROW
 
-#: Types: a number; numbers to work with; a buffer and its state; bytes, where texts begin in them and their
-#: sizes (−1: there is none); customers' rows, the bytes of their ids, and which rows are meant; words.
+#: Types: a number; numbers to work with; a buffer and its state; customers' rows, the bytes of their ids, and
+#: which rows are meant; words.
 INT = nb.int64
 NUMBERS = nb.types.Array(nb.int64, 1, "C")
 INTO = nb.types.Tuple((nb.types.Array(nb.uint8, 1, "C"), NUMBERS))  # type: ignore[no-untyped-call]
-TEXTS = nb.types.Tuple((BYTES, INTS, INTS))  # type: ignore[no-untyped-call]
 PEOPLE = nb.types.Tuple((nb.types.Array(from_dtype(ROW), 1, "C"), BYTES, INTS))  # type: ignore[no-untyped-call]
 WORDS = nb.types.Tuple((NUMBERS, NUMBERS, NUMBERS, BYTES))  # type: ignore[no-untyped-call]
 #: Bytes that a record's frames, names of fields, numbers and instants take at most.

@@ -17,7 +17,6 @@ from stream_rfm.stream.record_batches import AT, COUNT, DAY, NO_ROOM, NO_WORD
 from stream_rfm.stream.record_frames import (
     INT,
     INTO,
-    TEXTS,
     VALUE,
     WORDS,
     begun,
@@ -32,7 +31,7 @@ from stream_rfm.stream.record_frames import (
 from stream_rfm.stream.record_text import byte, constant, decimal, moment, stretch
 from stream_rfm.stream.word_pool import ADVICE, CAUSED, KIND_SHIFT, WAY
 from stream_rfm.table import moves as lines
-from stream_rfm.table.compiled import BYTES, INLINE, OPTIONS
+from stream_rfm.table.compiled import BYTES, INLINE, OPTIONS, TEXTS
 from stream_rfm.table.customers import NEVER, NO_SEGMENT
 
 _QUOTE, _BRACE, _COMMA, _BRACKET = 34, 125, 44, 93

@@ -11,7 +11,7 @@ from typing import Any
 from numba import from_dtype, njit, types
 
 from stream_rfm.model.arrays import Column, Hashes, Ints
-from stream_rfm.table.compiled import BYTES, INTS, OPTIONS
+from stream_rfm.table.compiled import OPTIONS, TEXTS
 from stream_rfm.table.customers import NEVER, NO_SEGMENT, ROW
 
 _INT = types.int64
@@ -19,10 +19,9 @@ _ROWS, _OUT = types.Array(from_dtype(ROW), 1, "C"), types.Array(types.uint8, 1, 
 _DIGESTS = types.Array(types.uint64, 2, "A", readonly=True)
 _PLACES = types.Array(_INT, 1, "A", readonly=True)
 _BEGIN = types.UniTuple(_INT, 3)  # type: ignore[no-untyped-call]
-_TEXTS = types.Tuple((BYTES, INTS, INTS))  # type: ignore[no-untyped-call]
 
 
-@njit(_INT(_ROWS, _OUT, _BEGIN, _DIGESTS, _TEXTS, _PLACES), **OPTIONS)
+@njit(_INT(_ROWS, _OUT, _BEGIN, _DIGESTS, TEXTS, _PLACES), **OPTIONS)
 def add(table: Column, ids: Column, begin: Any, digests: Hashes, texts: Any, places: Ints) -> int:
     """Write rows of new customers.
 

@@ -21,6 +21,8 @@ INTS = nb.types.Array(nb.int64, 1, "A")
 TABLE = nb.types.Array(nb.int64, 2, "A")
 OUT = nb.types.Array(nb.int64, 2, "C")
 HASHES = nb.types.Array(nb.uint64, 1, "A")
+#: Texts: bytes, where each begins in them, and its size (−1: there is none).
+TEXTS = nb.types.Tuple((BYTES, INTS, INTS))  # type: ignore[no-untyped-call]
 
 
 def _options() -> dict[str, Any]:

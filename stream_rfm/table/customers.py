@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from types import ModuleType
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -135,11 +134,11 @@ class Customers:
         self._index.add(digests[:, 0], rows)
         return rows
 
-    def add_of(self, way: ModuleType, digests: Hashes, ids: Texts[bytes], places: Ints) -> Ints:
+    def add_of(self, add: Callable[..., int], digests: Hashes, ids: Texts[bytes], places: Ints) -> Ints:
         """The same by what is compiled, for the customers of some events of a batch.
 
         Args:
-            way: :mod:`stream_rfm.table.adding_compiled`.
+            add: :func:`stream_rfm.table.adding_compiled.add`.
             digests: of the customers of all events.
             ids: theirs.
             places: of the events that are new customers' first.
@@ -150,7 +149,7 @@ class Customers:
         first = self._begin_rows(len(places))
         room = self._ids.reserve(self._ids_end + int(ids.size[places].sum()))
         begin, texts = (first, self._ids_end, self.revisions_from), (ids.data, ids.start, ids.size)
-        self._ids_end = way.add(self.rows, room, begin, digests, texts, places)
+        self._ids_end = add(self.rows, room, begin, digests, texts, places)
         self.living += len(places)
         rows = np.arange(first, self.count)
         self._index.add(digests[places, 0], rows)

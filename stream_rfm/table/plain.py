@@ -42,7 +42,7 @@ def use_compiled() -> None:
         ImportError: numba is not to be had.
     """
     settling.use_compiled()
-    _Fastest.add = import_module("stream_rfm.table.adding_compiled")
+    _Fastest.add = import_module("stream_rfm.table.adding_compiled").add
     _Fastest.append = import_module("stream_rfm.table.appending_compiled").append
     _Fastest.look = import_module("stream_rfm.table.plain_compiled")
 

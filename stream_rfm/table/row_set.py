@@ -11,8 +11,8 @@ from stream_rfm.model.arrays import Bools, Ints
 
 # So many rows are looked at together at first, and four times as many each time that they did not do.
 _WINDOW, _WIDER = 16_384, 4
-# Compiled code looks at so many at once: there is room for whole ones.
-_AT_ONCE = 8
+#: Compiled code looks at so many at once: there is room for whole ones.
+AT_ONCE = 8
 
 
 class _Fastest:
@@ -114,6 +114,6 @@ class RowSet:
 
     def _reach(self, end: int) -> None:
         if end > len(self._in):
-            grown = np.zeros(-(-(end + end // 2) // _AT_ONCE) * _AT_ONCE, bool)
+            grown = np.zeros(-(-(end + end // 2) // AT_ONCE) * AT_ONCE, bool)
             grown[: len(self._in)] = self._in
             self._in = grown

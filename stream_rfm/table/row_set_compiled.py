@@ -6,12 +6,11 @@ from numba import njit, types
 
 from stream_rfm.model.arrays import Bools, Hashes, Ints
 from stream_rfm.table.compiled import OPTIONS
+from stream_rfm.table.row_set import AT_ONCE
 
 _INT = types.int64
 _HELD, _WORDS = (types.Array(of, 1, "C") for of in (types.bool_, types.uint64))
 _ROWS, _OUT = types.Array(_INT, 1, "A", readonly=True), types.Array(_INT, 1, "C")
-# How many rows a word tells of.
-_AT_ONCE = 8
 
 
 @njit(_INT(_HELD, _ROWS), **OPTIONS)
@@ -39,8 +38,8 @@ def take(held: Bools, words: Hashes, begin: int, out: Ints) -> int:
     """
     at, count = begin, 0
     while count < len(out):
-        if at % _AT_ONCE == 0 and words[at // _AT_ONCE] == 0:
-            at += _AT_ONCE
+        if at % AT_ONCE == 0 and words[at // AT_ONCE] == 0:
+            at += AT_ONCE
         else:
             if held[at]:
                 held[at] = False

@@ -22,7 +22,7 @@ def add(to: Customers, new: list[bytes], repeated: int) -> list[int]:
     """Add customers by what is compiled, as the first events of a batch in which each has several."""
     events = [customer for customer in new for _ in range(repeated)]
     texts, places = Texts.of(events, bytes), np.arange(0, len(events), repeated)
-    return to.add_of(adding_compiled, digests_of(events), texts, places).tolist()
+    return to.add_of(adding_compiled.add, digests_of(events), texts, places).tolist()
 
 
 @given(st.lists(ids, max_size=5), st.integers(1, 3), st.booleans())
@@ -53,7 +53,7 @@ def test_ids_are_taken_from_where_they_lie():
     some, data = Customers(), np.frombuffer(b"{anna}{bert}", np.uint8)
     texts = Texts(data, np.array([1, 7, 1]), np.array([4, 4, 4]), bytes)
     digests = digests_of([b"anna", b"bert", b"anna"])
-    assert some.add_of(adding_compiled, digests[::-1], texts[::-1], np.array([1, 2])).tolist() == [0, 1]
+    assert some.add_of(adding_compiled.add, digests[::-1], texts[::-1], np.array([1, 2])).tolist() == [0, 1]
     assert some.ids_of(np.arange(2)) == [b"bert", b"anna"]
     assert some.find_ids([b"anna", b"bert"]).tolist() == [1, 0]
 
