@@ -38,10 +38,8 @@ def load() -> Kernels:
     """
     from stream_rfm.intake import hashing, scanning, unpacking  # noqa: PLC0415 - numba takes its time
 
-    groups.use_compiled()
-    hash_index.use_compiled()
-    packed.use_compiled()
+    for module in (groups, hash_index, packed, row_set):
+        module.COMPILED.load()
     plain.use_compiled()
-    row_set.use_compiled()
     _Shelf.kernels = Kernels(unpacking.unpack, scanning.scan, hashing.hashes, hashing.digests)
     return _Shelf.kernels

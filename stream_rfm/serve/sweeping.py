@@ -127,9 +127,7 @@ class Sweeping:
             self._pages.append(page)
 
     def _waiting(self) -> set[int]:
-        through = {number for page in self._pages for number in page.through}
-        return {
-            number
-            for number, marks in self._partitions.items()
-            if marks.unswept and marks.stamped and number not in through
-        }
+        waiting = {n for n, marks in self._partitions.items() if marks.unswept and marks.stamped}
+        for page in self._pages:
+            waiting.difference_update(page.through)
+        return waiting

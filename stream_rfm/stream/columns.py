@@ -8,7 +8,6 @@ former rules (``docs/decisions/0017-records-by-columns.md``).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from stream_rfm.stream.batches import Header
 from stream_rfm.stream.record_batches import DAY, MISSING, NO_WORD, WHY, Records, framed, number
 from stream_rfm.stream.word_pool import WordPool
 from stream_rfm.stream.words import Words
+from stream_rfm.table.compiled_module import CompiledModule
 from stream_rfm.table.moves import AFTER, AS_OF, BEFORE, LAST, Moves
 from stream_rfm.table.store import Store
 from stream_rfm.table.texts import Texts
@@ -36,13 +36,10 @@ _SCRATCH = 24
 Write = Callable[[int, int], int]
 
 
-class _Fastest:
-    """What is compiled, once it has been loaded."""
-
-    ages: Any = None
-    transitions: Any = None
-    way: Any = None
-    bulk: Any = None
+#: What writes transitions, customers as Redis is told them, and customers as topics are.
+TRANSITIONS = CompiledModule("stream_rfm.stream.transition_records")
+BULK = CompiledModule("stream_rfm.stream.bulk_records")
+CUSTOMERS = CompiledModule("stream_rfm.stream.customer_records")
 
 
 def use_compiled() -> None:
@@ -51,20 +48,13 @@ def use_compiled() -> None:
     Raises:
         ImportError: numba is not to be had.
     """
-    of_transitions = import_module("stream_rfm.stream.transition_records")
-    _Fastest.ages, _Fastest.transitions = of_transitions.ages, of_transitions.transitions
-    _Fastest.bulk = import_module("stream_rfm.stream.bulk_records").bulk
-    _Fastest.way = import_module("stream_rfm.stream.customer_records")
+    for module in (TRANSITIONS, BULK, CUSTOMERS):
+        module.load()
 
 
 def is_compiled() -> bool:
     """Whether :class:`Columns` may be asked to write."""
-    return _Fastest.way is not None
-
-
-def compiled_bulk() -> Any:
-    """What writes customers as Redis is told them, once it has been loaded; ``None`` before."""
-    return _Fastest.bulk
+    return CUSTOMERS.way is not None
 
 
 class Columns:
@@ -99,7 +89,7 @@ class Columns:
         lines = moves.lines()
         texts = (_places(moves.ids), _places(moves.order_ids), _days(lines))
         fixed = (self._transition, _bytes(instant.iso(detected_at).encode()), self._work)
-        write = _Fastest.transitions
+        write = TRANSITIONS.way.transitions
         records.expect(_TRANSITION * len(moves))
         records.state[DAY] = 1
         yield from self._written(
@@ -117,7 +107,7 @@ class Columns:
             rows: which of them.
             partition: the partition's number.
         """
-        who, write = people(store, rows), _Fastest.way.segments
+        who, write = people(store, rows), CUSTOMERS.way.segments
         headers = self._segment
         records.expect(_SEGMENT * len(rows))
         yield from self._written(
@@ -135,7 +125,7 @@ class Columns:
             rows: which of them.
             through: the number of the first entry that is not in their totals.
         """
-        who, write = people(store, rows), _Fastest.way.customers
+        who, write = people(store, rows), CUSTOMERS.way.customers
         records.expect(_CUSTOMER * len(rows))
         yield from self._written(
             records, len(rows), lambda first, end: write(records.into, who, through, first, end)
@@ -177,7 +167,7 @@ def _places(texts: Sequence[Any]) -> tuple[Column, Ints, Ints]:
 def _days(lines: Ints) -> Column:
     """The ages of last purchases before and after each move, as JSON."""
     days = np.empty(2 * lines.shape[1])
-    if _Fastest.ages(lines, days) <= json_texts.EXACT_FLOAT:
+    if TRANSITIONS.way.ages(lines, days) <= json_texts.EXACT_FLOAT:
         return _bytes(json_texts.floats_joined(days))
     last, as_of = (lines[BEFORE + line :: AFTER - BEFORE] for line in (LAST, AS_OF))
     return _bytes(json_texts.days_joined(np.maximum(0, as_of - last).T.ravel()))

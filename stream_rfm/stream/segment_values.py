@@ -81,15 +81,15 @@ class SegmentValues:
             rows: which are wanted.
             partition: the partition's number.
         """
-        write, count = columns.compiled_bulk(), len(rows)
-        if write is None or store.former is not None or store.rules is not self._rules:
+        way, count = columns.BULK.way, len(rows)
+        if way is None or store.former is not None or store.rules is not self._rules:
             return bulk_of(*self.of(store, rows, partition))
         people, tail = columns.people(store, rows), self._tail(partition)
         ids = int(np.add.reduce(store.customers.id_length[rows], dtype=np.int64))
         keys = np.empty(_KEY * count + ids, np.uint8), _state()
         while True:
             values = np.empty((_VALUE + self._pool.longest) * count, np.uint8), _state()
-            missing = write(keys, values, people, self._pool.table, tail)
+            missing = way.bulk(keys, values, people, self._pool.table, tail)
             if missing < 0:
                 break
             self._pool.add(missing)

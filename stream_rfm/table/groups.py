@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
-
 import numpy as np
 
 from stream_rfm.model.arrays import Bools, Column, Hashes, Ints
+from stream_rfm.table.compiled_module import CompiledModule
 
-
-class _Fastest:
-    """What is compiled, once it has been loaded."""
-
-    once: Any = None
-
-
-def use_compiled() -> None:
-    """Use what is compiled from now on: it takes a second to load.
-
-    Raises:
-        ImportError: numba is not to be had.
-    """
-    _Fastest.once = import_module("stream_rfm.table.groups_compiled").once
+#: What keeps each value once.
+COMPILED = CompiledModule("stream_rfm.table.groups_compiled")
 
 
 def stable_order(values: Ints) -> Ints:
@@ -40,8 +26,8 @@ def stable_order(values: Ints) -> Ints:
 def distinct(values: Ints) -> Ints:
     """Each value once, ascending: what ``numpy.unique`` gives, by one sort of integers."""
     ascending: Ints = np.sort(values)
-    if _Fastest.once is not None:
-        return ascending[: _Fastest.once(ascending)]
+    if COMPILED.way is not None:
+        return ascending[: COMPILED.way.once(ascending)]
     first = np.ones(len(ascending), bool)
     first[1:] = ascending[1:] != ascending[:-1]
     return ascending[first]

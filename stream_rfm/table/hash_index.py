@@ -15,7 +15,6 @@ their slots tell where numbers go then: nobody is asked for hashes (``docs/decis
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from types import ModuleType
 from typing import Protocol
 
@@ -23,6 +22,7 @@ import numpy as np
 
 from stream_rfm.model.arrays import Bools, Column, Hashes, Ints
 from stream_rfm.table import slots
+from stream_rfm.table.compiled_module import CompiledModule
 from stream_rfm.table.growing import Growing
 from stream_rfm.table.slots import MAYBE, WIDTH, Shape
 
@@ -48,19 +48,8 @@ Same = Callable[[Ints, Ints], Bools]
 Parts = tuple[Column, tuple[int, ...], int, Hashes, Ints, Bools]
 
 
-class _Fastest:
-    """How slots are worked on: compiled, once that has been loaded."""
-
-    way: ModuleType = slots
-
-
-def use_compiled() -> None:
-    """Work on slots by what is compiled from now on, in all tables: it takes a second to load.
-
-    Raises:
-        ImportError: numba is not to be had.
-    """
-    _Fastest.way = import_module("stream_rfm.table.slots_compiled")
+#: What works on slots, of all tables.
+COMPILED = CompiledModule("stream_rfm.table.slots_compiled", before=slots)
 
 
 class Keys(Protocol):
@@ -103,7 +92,7 @@ class HashIndex:
 
     @property
     def _way(self) -> ModuleType:
-        return self._chosen or _Fastest.way
+        return self._chosen or COMPILED.way
 
     @property
     def nbytes(self) -> int:
@@ -247,5 +236,5 @@ def _size(count: int, span: int) -> tuple[int, int]:
 
 def mixed(key: Hashes, row: Column, kind: Column | int) -> Hashes:
     """One hash of three numbers: Steele, Lea and Flood's SplitMix64 finaliser over their sum."""
-    hashes: Hashes = _Fastest.way.mixed(key, row, kind)
+    hashes: Hashes = COMPILED.way.mixed(key, row, kind)
     return hashes

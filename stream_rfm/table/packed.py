@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from stream_rfm.model.arrays import Bools, Column, Ints
+from stream_rfm.table.compiled_module import CompiledModule
 from stream_rfm.table.growing import Growing
 
 #: How many values are written in the same way: a span.
@@ -27,19 +27,8 @@ APART = float(1 << 62)
 Parts = tuple[Column, Column, Ints, Column, Ints, Ints]
 
 
-class _Fastest:
-    """How a stretch is read: compiled, once that has been loaded."""
-
-    unpack: Any = None
-
-
-def use_compiled() -> None:
-    """Read stretches by what is compiled from now on, of all columns: it takes a second to load.
-
-    Raises:
-        ImportError: numba is not to be had.
-    """
-    _Fastest.unpack = import_module("stream_rfm.table.packed_compiled").unpack
+#: What reads stretches, of all columns.
+COMPILED = CompiledModule("stream_rfm.table.packed_compiled")
 
 
 class Packed:
@@ -122,9 +111,9 @@ class Packed:
         return values
 
     def _unpacked(self, low: int, high: int) -> Ints:
-        if _Fastest.unpack is not None:
+        if COMPILED.way is not None:
             values = np.empty(high - low, np.int64)
-            _Fastest.unpack(self.parts(), low, values)
+            COMPILED.way.unpack(self.parts(), low, values)
             return values
         spans = slice(low // SPAN, -(-high // SPAN))
         ways, bases = self._way.values[spans], self._base.values[spans]

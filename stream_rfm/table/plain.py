@@ -7,9 +7,6 @@ Mostly that is all there is. What is done for it by :mod:`stream_rfm.table.fold`
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
-
 import numpy as np
 
 from stream_rfm.model import money
@@ -18,6 +15,7 @@ from stream_rfm.model.order import Kind
 from stream_rfm.model.version import Version
 from stream_rfm.table import settling
 from stream_rfm.table.batch import Batch
+from stream_rfm.table.compiled_module import CompiledModule
 from stream_rfm.table.entries import INSIDE
 from stream_rfm.table.store import Changes, Store
 from stream_rfm.table.texts import Texts
@@ -27,12 +25,10 @@ _REFUND = int(Kind.REFUND)
 _FOR_EVER = 1 << 62
 
 
-class _Fastest:
-    """What is compiled, once it has been loaded: what looks, and puts customers and entries in."""
-
-    look: Any = None
-    add: Any = None
-    append: Any = None
+#: What puts customers in, and entries; and what looks at a batch, without which nothing is counted here.
+ADDING = CompiledModule("stream_rfm.table.adding_compiled")
+APPENDING = CompiledModule("stream_rfm.table.appending_compiled")
+LOOKING = CompiledModule("stream_rfm.table.plain_compiled")
 
 
 def use_compiled() -> None:
@@ -41,10 +37,8 @@ def use_compiled() -> None:
     Raises:
         ImportError: numba is not to be had.
     """
-    settling.use_compiled()
-    _Fastest.add = import_module("stream_rfm.table.adding_compiled").add
-    _Fastest.append = import_module("stream_rfm.table.appending_compiled").append
-    _Fastest.look = import_module("stream_rfm.table.plain_compiled")
+    for module in (settling.COMPILED, ADDING, APPENDING, LOOKING):
+        module.load()
 
 
 def count(store: Store, batch: Batch, as_of: Ints, version: Version) -> Changes | None:
@@ -59,7 +53,7 @@ def count(store: Store, batch: Batch, as_of: Ints, version: Version) -> Changes 
     Returns:
         What it changed; ``None`` where it is not plain.
     """
-    way = _Fastest.look
+    way = LOOKING.way
     if way is None or store.former is not None or not settling.is_compiled():
         return None
     size = len(batch)
@@ -101,14 +95,14 @@ def _look(store: Store, batch: Batch, as_of: Ints, out: tuple[Ints, Hashes, Bool
     scratch = np.zeros(4 << len(batch).bit_length(), np.int32)
     entries = (store.entries.index_parts(), *store.entries.parts())
     most = float(money.LARGEST_SUM)
-    return bool(_Fastest.look.look(events, store.customers.parts(), entries, by, most, (*out, scratch)))
+    return bool(LOOKING.way.look(events, store.customers.parts(), entries, by, most, (*out, scratch)))
 
 
 def _meet(store: Store, batch: Batch, firsts: Ints) -> None:
     """Give customers rows who are new, by the places of the first event of each."""
     customers, digest, ids = store.customers, batch.digest, batch.ids
     if isinstance(ids, Texts):
-        store.touch(customers.add_of(_Fastest.add, digest, ids, firsts))
+        store.touch(customers.add_of(ADDING.way.add, digest, ids, firsts))
     else:
         store.touch(customers.add(digest[firsts], batch.ids_at(firsts)))
 
@@ -123,7 +117,7 @@ def _leaves(store: Store, rows: Ints, as_of: int) -> bool:
 def _remember(store: Store, batch: Batch, rows: Ints, where: Ints, inside: Bools, names: Hashes) -> None:
     """Put events that count behind the last entry."""
     events = (batch.kind, batch.at, batch.amount, batch.key)
-    if not store.entries.put(_Fastest.append, events, where, rows, inside):
+    if not store.entries.put(APPENDING.way.append, events, where, rows, inside):
         kind, amount = batch.kind[where], batch.amount[where]
         signed = np.where(kind == _REFUND, -amount, amount)
         flags = inside.astype(np.uint8) * np.uint8(INSIDE)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from types import ModuleType
-
 import numpy as np
 
 from stream_rfm.model.arrays import Bools, Ints
+from stream_rfm.table.compiled_module import CompiledModule
 
 # So many rows are looked at together at first, and four times as many each time that they did not do.
 _WINDOW, _WIDER = 16_384, 4
@@ -15,19 +13,8 @@ _WINDOW, _WIDER = 16_384, 4
 AT_ONCE = 8
 
 
-class _Fastest:
-    """What is compiled, once it has been loaded."""
-
-    way: ModuleType | None = None
-
-
-def use_compiled() -> None:
-    """Use what is compiled from now on, in all sets: it takes a second to load.
-
-    Raises:
-        ImportError: numba is not to be had.
-    """
-    _Fastest.way = import_module("stream_rfm.table.row_set_compiled")
+#: What puts rows in and takes them out, of all sets.
+COMPILED = CompiledModule("stream_rfm.table.row_set_compiled")
 
 
 class RowSet:
@@ -57,8 +44,8 @@ class RowSet:
         if not len(rows):
             return
         self._reach(int(np.maximum.reduce(rows)) + 1)
-        if _Fastest.way is not None:
-            self._count += _Fastest.way.add(self._in, rows)
+        if COMPILED.way is not None:
+            self._count += COMPILED.way.add(self._in, rows)
             return
         new = np.sort(rows[~self._in[rows]])
         self._in[new] = True
@@ -72,10 +59,10 @@ class RowSet:
 
     def take(self, most: int) -> Ints:
         """Take rows out, at most so many."""
-        if _Fastest.way is not None:
+        if COMPILED.way is not None:
             taken = np.empty(max(0, min(most, self._count)), np.int64)
             if len(taken):
-                self._next = _Fastest.way.take(self._in, self._in.view(np.uint64), self._next, taken)
+                self._next = COMPILED.way.take(self._in, self._in.view(np.uint64), self._next, taken)
                 self._count -= len(taken)
             return taken
         parts: list[Ints] = []

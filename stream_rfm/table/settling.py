@@ -7,7 +7,6 @@ milliseconds that this was most of what an order took (``docs/decisions/0016-cou
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,6 +15,7 @@ from stream_rfm.model import money
 from stream_rfm.model.arrays import Bools, Ints
 from stream_rfm.model.version import Version
 from stream_rfm.table.batch import Batch
+from stream_rfm.table.compiled_module import CompiledModule
 from stream_rfm.table.moves import VERSION, Moves
 from stream_rfm.table.store import Changes, Store
 from stream_rfm.table.texts import Texts
@@ -23,24 +23,13 @@ from stream_rfm.table.texts import Texts
 T = TypeVar("T")
 
 
-class _Fastest:
-    """What is compiled, once it has been loaded."""
-
-    way: Any = None
-
-
-def use_compiled() -> None:
-    """Count by what is compiled from now on: it takes a second to load.
-
-    Raises:
-        ImportError: numba is not to be had.
-    """
-    _Fastest.way = import_module("stream_rfm.table.settling_compiled")
+#: What counts and scores one event after the other.
+COMPILED = CompiledModule("stream_rfm.table.settling_compiled")
 
 
 def is_compiled() -> bool:
     """Whether :func:`settle` and :func:`fits` may be called."""
-    return _Fastest.way is not None
+    return COMPILED.way is not None
 
 
 def fits(store: Store, batch: Batch, rows: Ints, where: Ints) -> bool:
@@ -52,7 +41,7 @@ def fits(store: Store, batch: Batch, rows: Ints, where: Ints) -> bool:
         rows: for each event of the batch the row of its customer.
         where: places of events.
     """
-    way = _Fastest.way
+    way = COMPILED.way
     return bool(way.fits(store.customers.rows, rows, batch.amount, where, float(money.LARGEST_SUM)))
 
 
@@ -70,7 +59,7 @@ def settle(
         where: places of the events, ascending.
         inside: for each of those whether it counts inside the window.
     """
-    way, count = _Fastest.way, len(where)
+    way, count = COMPILED.way, len(where)
     moves, news = np.empty((way.LINES, count), np.int64), np.empty(count, np.int64)
     counts = np.empty(way.COUNTS, np.int64)
     by = store.evaluator.facts(version)

@@ -43,7 +43,8 @@ class Changes:
         self.changed += other.changed
         self.erased += other.erased
         self.rejected += other.rejected
-        self.tallies += other.tallies
+        # Not added: that would look through all of them for those that are none.
+        self.tallies.update(other.tallies)
 
     def rows(self) -> Ints:
         """The rows whose code or segment changed, each once, ascending."""

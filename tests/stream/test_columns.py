@@ -27,7 +27,7 @@ RULES = Rules(GRID)
 
 @pytest.fixture(autouse=True)
 def _compiled(monkeypatch):
-    monkeypatch.setattr(columns._Fastest, "way", None)
+    monkeypatch.setattr(columns.CUSTOMERS, "way", None)
     columns.use_compiled()
 
 
@@ -172,7 +172,7 @@ def test_what_the_journal_tells_is_told_by_both_alike():
 
 
 def test_without_numba_nothing_is_written_so(monkeypatch):
-    monkeypatch.setattr(columns._Fastest, "way", None)
+    monkeypatch.setattr(columns.CUSTOMERS, "way", None)
     monkeypatch.setitem(sys.modules, "stream_rfm.stream.transition_records", None)
     with pytest.raises(ImportError):
         columns.use_compiled()

@@ -20,11 +20,11 @@ from stream_rfm.table.former import Former
 
 @pytest.fixture(autouse=True, scope="module")
 def _compiled():
-    before = vars(columns._Fastest).copy()
-    columns.use_compiled()
-    yield
-    for name in ("ages", "transitions", "way", "bulk"):
-        setattr(columns._Fastest, name, before[name])
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (columns.TRANSITIONS, columns.BULK, columns.CUSTOMERS):
+            patch.setattr(module, "way", None)
+        columns.use_compiled()
+        yield
 
 
 def packed(store, rows, partition):
@@ -88,8 +88,8 @@ def test_long_ids_and_names_of_segments(size):
 def test_without_what_is_compiled_it_is_the_same(store, monkeypatch):
     made, rows = SegmentValues(store.rules), np.arange(9)
     compiled = made.bulk(store, rows, 5)
-    assert columns.compiled_bulk() is not None
-    monkeypatch.setattr(columns._Fastest, "bulk", None)
+    assert columns.BULK.way is not None
+    monkeypatch.setattr(columns.BULK, "way", None)
     assert made.bulk(store, rows, 5) == compiled
 
 

@@ -51,7 +51,7 @@ async def test_all_that_work_holds_is_there_in_its_order_and_the_ends_are_told(d
 async def test_what_is_written_from_columns_is_there_among_messages_in_its_order(
     declared, member, monkeypatch
 ):
-    monkeypatch.setattr(columns._Fastest, "way", None)
+    monkeypatch.setattr(columns.CUSTOMERS, "way", None)
     columns.use_compiled()
     scorer, work, place = Scorer(RULES), Work(), (declared.topics.segments.name, 1)
     scorer.count([order(f"c{number}", "a", 0) for number in range(5_000)])

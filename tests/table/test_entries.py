@@ -160,7 +160,7 @@ def test_entries_behave_as_a_plain_list_of_them(history):
         patch.setattr(entries_module, "CHUNK", 4)
         patch.setattr(entry_columns, "CHUNK", 4)
         patch.setattr(packed, "SPAN", 4)
-        patch.setattr(packed._Fastest, "unpack", None)  # what is compiled has spans as they are
+        patch.setattr(packed.COMPILED, "way", None)  # what is compiled has spans as they are
         entries, plain, number = Entries(), [], 0
         for step, what in history:
             if step == "append":
@@ -210,7 +210,7 @@ def test_there_is_room_for_many_chunks():
 def test_the_last_purchase_is_the_newest_that_is_not_cancelled(some, dropped):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(packed, "SPAN", 4)
-        patch.setattr(packed._Fastest, "unpack", None)  # what is compiled has spans as they are
+        patch.setattr(packed.COMPILED, "way", None)  # what is compiled has spans as they are
         for module in (entries_module, entry_columns):
             patch.setattr(module, "CHUNK", 4)
         entries = Entries()

@@ -35,7 +35,7 @@ def test_columns_are_a_list_of_entries_that_loses_its_front(history, first):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(entry_columns, "CHUNK", 4)
         patch.setattr(packed, "SPAN", 4)
-        patch.setattr(packed._Fastest, "unpack", None)  # what is compiled has spans as they are
+        patch.setattr(packed.COMPILED, "way", None)  # what is compiled has spans as they are
         columns, plain = Held(first, 0), []
         for step in history:
             if isinstance(step, list):

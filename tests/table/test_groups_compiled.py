@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_rfm.table import groups
+from stream_rfm.table import groups, groups_compiled
 from stream_rfm.table.groups import distinct
 from stream_rfm.table.groups_compiled import once
 
@@ -24,8 +24,8 @@ def test_each_is_there_once_in_ascending_order(some):
 def test_it_says_what_numpy_says(some):
     said = []
     with pytest.MonkeyPatch.context() as patch:
-        for way in (None, once):
-            patch.setattr(groups._Fastest, "once", way)
+        for way in (None, groups_compiled):
+            patch.setattr(groups.COMPILED, "way", way)
             before = some.tolist()
             said.append(distinct(some).tolist())
             assert some.tolist() == before
@@ -33,8 +33,8 @@ def test_it_says_what_numpy_says(some):
 
 
 def test_without_numba_it_is_done_by_numpy(monkeypatch):
-    monkeypatch.setattr(groups._Fastest, "once", None)
+    monkeypatch.setattr(groups.COMPILED, "way", None)
     monkeypatch.setitem(sys.modules, "stream_rfm.table.groups_compiled", None)
     with pytest.raises(ImportError):
-        groups.use_compiled()
+        groups.COMPILED.load()
     assert distinct(np.array([3, 1, 3])).tolist() == [1, 3]

@@ -177,21 +177,21 @@ def test_a_key_used_again_and_again_takes_no_room_where_former_ones_are_removed(
 
 
 def test_what_is_compiled_takes_over_once_it_is_there(monkeypatch):
-    monkeypatch.setattr(hash_index._Fastest, "way", slots)
+    monkeypatch.setattr(hash_index.COMPILED, "way", slots)
     keys = Keys([7, 8])
     index = HashIndex(keys)
     keys.add(index, 0, 1)
-    hash_index.use_compiled()
+    hash_index.COMPILED.load()
     keys.add(index, 1, 2)
     assert index._way is slots_compiled
     assert keys.look(index, [8, 7, 9]) == [1, 0, -1]
 
 
 def test_without_numba_numpy_does_it(monkeypatch):
-    monkeypatch.setattr(hash_index._Fastest, "way", slots)
+    monkeypatch.setattr(hash_index.COMPILED, "way", slots)
     monkeypatch.setitem(sys.modules, "stream_rfm.table.slots_compiled", None)
     with pytest.raises(ImportError):
-        hash_index.use_compiled()
+        hash_index.COMPILED.load()
     assert HashIndex(Keys([]))._way is slots
 
 

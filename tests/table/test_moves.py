@@ -80,7 +80,7 @@ def test_moves_put_together_are_those_of_each_in_turn():
 
 
 def test_lines_are_the_columns_whether_counting_left_them_or_not(monkeypatch):
-    for load in (lambda: monkeypatch.setattr(settling._Fastest, "way", None), settling.use_compiled):
+    for load in (lambda: monkeypatch.setattr(settling.COMPILED, "way", None), settling.COMPILED.load):
         load()
         scorer = Scorer(RULES)
         scorer.count([order("c0", "a", 0, 10), order("c1", "b", 1, 25), order("c0", "c", 2, 90)])

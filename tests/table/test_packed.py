@@ -22,7 +22,7 @@ def test_values_come_back_as_they_were(history, gone, data):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(packed, "SPAN", 4)
         patch.setattr(packed, "_SLICE", 8)
-        patch.setattr(packed._Fastest, "unpack", None)  # what is compiled has spans as they are
+        patch.setattr(packed.COMPILED, "way", None)  # what is compiled has spans as they are
         column, plain = Packed(UNITS, 0), []
         for batch in history:
             column.append(np.array(batch, np.int64))
@@ -92,8 +92,8 @@ def test_a_stretch_is_read_like_an_array_from_its_start_on():
 
 
 def test_without_numba_it_is_read_by_numpy(monkeypatch):
-    monkeypatch.setattr(packed._Fastest, "unpack", None)
+    monkeypatch.setattr(packed.COMPILED, "way", None)
     monkeypatch.setitem(sys.modules, "stream_rfm.table.packed_compiled", None)
     with pytest.raises(ImportError):
-        packed.use_compiled()
+        packed.COMPILED.load()
     filled(np.arange(1_000) * 7)

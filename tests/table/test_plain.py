@@ -38,8 +38,8 @@ class Looks:
 @pytest.fixture(autouse=True)
 def looks(monkeypatch):
     """What is compiled is there."""
-    for shelf, name in ((settling, "way"), (plain, "look"), (plain, "add"), (plain, "append")):
-        monkeypatch.setattr(shelf._Fastest, name, None)
+    for module in (settling.COMPILED, plain.ADDING, plain.APPENDING, plain.LOOKING):
+        monkeypatch.setattr(module, "way", None)
     plain.use_compiled()
     counted = Looks()
     monkeypatch.setattr(plain, "count", counted)
@@ -72,8 +72,8 @@ def told(scorer: Scorer) -> list:
 
 
 def counted(parts, rules=RULES, version=SCORED, *, compiled: bool, every: int = 0) -> list:
-    look = plain._Fastest.look
-    plain._Fastest.look = look if compiled else None
+    look = plain.LOOKING.way
+    plain.LOOKING.way = look if compiled else None
     try:
         scorer = Scorer(rules, version)
         for number, part in enumerate(parts, 1):
@@ -82,7 +82,7 @@ def counted(parts, rules=RULES, version=SCORED, *, compiled: bool, every: int = 
                 scorer.rescore(HOUR)
         return told(scorer)
     finally:
-        plain._Fastest.look = look
+        plain.LOOKING.way = look
 
 
 def assert_alike(parts, *with_, **named) -> None:
@@ -151,7 +151,7 @@ def test_it_does_so_where_rows_at_the_front_are_dropped(looks):
     history = many(3, 9_000, 500)
     scorers = []
     for compiled in (True, False):
-        plain._Fastest.look = plain._Fastest.look if compiled else None
+        plain.LOOKING.way = plain.LOOKING.way if compiled else None
         scorer = Scorer(RULES)
         for number, part in enumerate(cut(history, [400])):
             scorer.count(history[part])
@@ -274,7 +274,7 @@ def test_who_was_erased_is_a_stranger():
 
 
 def test_without_numba_nothing_is_plain(monkeypatch):
-    monkeypatch.setattr(plain._Fastest, "look", None)
+    monkeypatch.setattr(plain.LOOKING, "way", None)
     monkeypatch.setitem(sys.modules, "stream_rfm.table.plain_compiled", None)
     with pytest.raises(ImportError):
         plain.use_compiled()

@@ -13,9 +13,9 @@ def of(*rows):
 
 @pytest.fixture(params=["by numpy", "compiled"])
 def rows(request, monkeypatch):
-    monkeypatch.setattr(row_set._Fastest, "way", None)
+    monkeypatch.setattr(row_set.COMPILED, "way", None)
     if request.param == "compiled":
-        row_set.use_compiled()
+        row_set.COMPILED.load()
     return RowSet()
 
 
@@ -90,12 +90,12 @@ def test_few_are_found_wherever_they_are_in_turn(rows, turn):
 
 
 def test_what_numpy_marked_is_taken_by_what_is_compiled(monkeypatch):
-    monkeypatch.setattr(row_set._Fastest, "way", None)
+    monkeypatch.setattr(row_set.COMPILED, "way", None)
     rows = RowSet()
     rows.add(of(0, 5, 6, 5))
     rows.add(of(9))
     assert rows.take(1).tolist() == [0]
-    row_set.use_compiled()
+    row_set.COMPILED.load()
     rows.add(of(6, 0, 3, 3))
     assert rows.take(2).tolist() == [3, 5]
     assert rows.take(9).tolist() == [6, 9, 0]
@@ -103,10 +103,10 @@ def test_what_numpy_marked_is_taken_by_what_is_compiled(monkeypatch):
 
 
 def test_without_numba_it_is_done_by_numpy(monkeypatch):
-    monkeypatch.setattr(row_set._Fastest, "way", None)
+    monkeypatch.setattr(row_set.COMPILED, "way", None)
     monkeypatch.setitem(sys.modules, "stream_rfm.table.row_set_compiled", None)
     with pytest.raises(ImportError):
-        row_set.use_compiled()
+        row_set.COMPILED.load()
     rows = RowSet()
     rows.add(of(1))
     assert rows.take(2).tolist() == [1]

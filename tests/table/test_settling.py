@@ -20,29 +20,29 @@ RULES = Rules(GRID, window=30 * DAY)
 @pytest.fixture(autouse=True)
 def ways(monkeypatch):
     """What is compiled is there, and may be taken away."""
-    monkeypatch.setattr(hash_index._Fastest, "way", slots)
-    monkeypatch.setattr(settling._Fastest, "way", None)
-    monkeypatch.setattr(plain._Fastest, "look", None)
-    settling.use_compiled()
+    monkeypatch.setattr(hash_index.COMPILED, "way", slots)
+    monkeypatch.setattr(settling.COMPILED, "way", None)
+    monkeypatch.setattr(plain.LOOKING, "way", None)
+    settling.COMPILED.load()
 
 
 def told(scorer: Scorer) -> list:
     """All that is known of customers, and all that was said of them."""
     customers = scorer.store.customers
     rows = [customers.rows[name][: customers.count].tolist() for name in customers.rows.dtype.names]
-    return [rows, scorer.transitions(), scorer.changes.rows().tolist(), dict(scorer.changes.tallies)]
+    return [rows, scorer.transitions(), scorer.changes.rows().tolist(), scorer.changes.tallies]
 
 
 def counted(history, rules, version, sizes, *, compiled: bool) -> list:
-    way = settling._Fastest.way
-    settling._Fastest.way = way if compiled else None
+    way = settling.COMPILED.way
+    settling.COMPILED.way = way if compiled else None
     try:
         scorer = Scorer(rules, version)
         for part in cut(history, sizes):
             scorer.count(history[part])
         return [*told(scorer), scorer.store.take_touched().tolist()]
     finally:
-        settling._Fastest.way = way
+        settling.COMPILED.way = way
 
 
 @settings(max_examples=60)
@@ -68,7 +68,7 @@ def test_columns_of_moves_are_integers_whoever_counted():
     said = []
     for compiled in (True, False):
         if not compiled:
-            settling._Fastest.way = None
+            settling.COMPILED.way = None
         scorer = Scorer(RULES, SCORED)
         [moves] = scorer.count([order("c0", "x", 0, 100), order("c1", "y", 1)]).moves
         columns = [moves.sequence, moves.cause, moves.version, moves.revision, moves.stamp]
@@ -92,10 +92,10 @@ def test_money_that_might_not_fit_is_said_beforehand():
 
 
 def test_without_numba_it_is_done_in_columns(monkeypatch):
-    monkeypatch.setattr(settling._Fastest, "way", None)
+    monkeypatch.setattr(settling.COMPILED, "way", None)
     monkeypatch.setitem(sys.modules, "stream_rfm.table.settling_compiled", None)
     with pytest.raises(ImportError):
-        settling.use_compiled()
+        settling.COMPILED.load()
     assert not settling.is_compiled()
     assert Scorer(RULES, SCORED).count([order("c0", "x", 0)]).rows().tolist() == [0]
 
