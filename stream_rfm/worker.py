@@ -18,7 +18,7 @@ from kafka.errors import KafkaError
 from tenacity import Retrying, retry_if_exception, stop_never, wait_exponential
 
 from stream_rfm import logs
-from stream_rfm.app import ScorerApp, create_app
+from stream_rfm.app import create_app
 from stream_rfm.early_end import COMPILES
 from stream_rfm.intake import kernels
 from stream_rfm.kafka import connection
@@ -29,6 +29,7 @@ from stream_rfm.kafka.rights import check_rights
 from stream_rfm.serve.metrics import Metrics
 from stream_rfm.settings import Settings, SettingsError
 from stream_rfm.stream import columns
+from stream_rfm.stream.faust_app import ScorerApp
 from stream_rfm.table.restore import ChangelogError
 
 log = logging.getLogger(__name__)

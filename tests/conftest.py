@@ -7,6 +7,7 @@ import os
 import signal
 import uuid
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 # Before any test: else the plugin imports hypothesis in the summary, at which CPython 3.11 may stumble.
 import profiles  # noqa: F401 - how hypothesis runs
@@ -23,6 +24,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Have a run that is told to end say what it has found, as it does at Ctrl-C."""
     if not hasattr(config, "workerinput"):
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what is in no folder: by its name it would be last, and the other half of the run wait."""
+    items.sort(key=lambda item: item.path.parent != Path(__file__).parent)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -25,17 +25,6 @@ def test_it_reads_the_orders_and_the_reports_of_its_deployment_and_keeps_the_cus
     assert app.conf.id == deployment.settings.app_id
 
 
-def test_faust_serves_nothing_creates_no_topic_and_keeps_nothing_on_disk(app):
-    assert not app.conf.web_enabled
-    assert not app.conf.topic_allow_declare
-    assert app.conf.topic_disable_leader
-    assert str(app.conf.store).startswith("memory:")
-    app._create_directories()
-    assert not Path(app.conf.datadir).exists()
-    # Its own exactly-once loses the race with a zombie: transactions are ours.
-    assert str(app.conf.processing_guarantee).endswith("AT_LEAST_ONCE")
-
-
 def test_services_start_in_the_order_in_which_data_flows(app):
     services = list(app.BootStrategy(app).server())
     ours = list(app.scorer_services)
@@ -45,13 +34,6 @@ def test_services_start_in_the_order_in_which_data_flows(app):
     # The writer is there before anything is read, and ends after it.
     assert services.index(app.writer) < services.index(app.consumer)
     assert services.index(app.consumer) < services.index(app.agents)
-
-
-def test_session_and_timeouts_are_those_of_the_settings(deployment):
-    kafka = deployment.settings.kafka.model_copy(update={"session_timeout_seconds": 1.0})
-    conf = create_app(deployment.settings.model_copy(update={"kafka": kafka})).conf
-    assert (conf.broker_session_timeout, conf.broker_heartbeat_interval) == (1.0, 0.25)
-    assert conf.broker_request_timeout > conf.broker_session_timeout
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,9 @@ RULES = Rules(GRID, window=30 * DAY)
 @pytest.fixture(autouse=True)
 def ways(monkeypatch):
     """What is compiled is there, and may be taken away."""
+    # What is looked up is not what is compared here, and numpy takes most of the time for it.
     monkeypatch.setattr(hash_index.COMPILED, "way", slots)
+    hash_index.COMPILED.load()
     monkeypatch.setattr(settling.COMPILED, "way", None)
     monkeypatch.setattr(plain.LOOKING, "way", None)
     settling.COMPILED.load()
