@@ -148,8 +148,8 @@ def _wire_faust(
     recovery.membership = lambda: consumer().membership()
     recovery.forget = lambda: takeover.let_go(writer.lanes, writer.lanes.keys())
     writer.on_failure = recovery.reload
-    writer.pause = lambda number: consumer().pause_partitions({TP(orders, number)})
-    writer.resume = lambda number: consumer().resume_partitions({TP(orders, number)})
+    writer.holding_back.pause = lambda number: consumer().pause_partitions({TP(orders, number)})
+    writer.holding_back.resume = lambda number: consumer().resume_partitions({TP(orders, number)})
 
     @app.on_partitions_revoked.connect
     async def revoked(*_: Any, **__: Any) -> None:

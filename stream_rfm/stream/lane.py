@@ -13,6 +13,7 @@ from stream_rfm.intake.records import Read
 from stream_rfm.model import instant
 from stream_rfm.model.order import Kind, Rejected
 from stream_rfm.model.version import Version
+from stream_rfm.serve.marks import Watermark
 from stream_rfm.stream.outcome import Outcome
 from stream_rfm.stream.unread import edges_of
 from stream_rfm.stream.version_log import VersionLog
@@ -82,6 +83,33 @@ class Lane:
         self.waiting.clear()
         self._done = 0
         self._expected = self.partition.position
+
+    def committed(self, end: int, settled_at: int) -> None:
+        """Note that what was written is part of the log.
+
+        Args:
+            end: the offset behind it in the changelog, without the marker that ends its transaction.
+            settled_at: an instant before which nothing is written behind that.
+        """
+        # The marker takes an offset too.
+        self.changelog_end = end + 1
+        self.settled_at = settled_at
+
+    def watermark(self, app_id: str, committed_at: int) -> Watermark:
+        """How far the partition had come at its last commit; that must have been by this worker.
+
+        Args:
+            app_id: the deployment.
+            committed_at: when that was, in milliseconds since 1970.
+        """
+        version = self.partition.version
+        return Watermark(
+            as_of=self.partition.as_of // instant.MILLISECOND,
+            committed_at=committed_at,
+            quantiles_version=version.number if version else 0,
+            offset=self.changelog_end or 0,
+            app_id=app_id,
+        )
 
     @property
     def takes_turns(self) -> bool:

@@ -1,7 +1,7 @@
 """The single writer: gathers what all partitions have done and commits it, one transaction at a time.
 
-While a transaction is in flight the next batches gather; :mod:`stream_rfm.stream.pace` says when the next
-begins, unless much has gathered or partitions wait for one another. Nothing but :meth:`Writer._cycle` changes
+While a transaction is in flight the next batches gather; :mod:`stream_rfm.stream.due` says when the next
+begins. Nothing but :meth:`Writer._cycle` changes
 state, and what it changed is committed before it changes anything else: so state is always that of the log,
 or one transaction ahead.
 """
@@ -20,16 +20,15 @@ from stream_rfm.intake.document import Intake
 from stream_rfm.model import instant
 from stream_rfm.model.version import Version
 from stream_rfm.serve.cache import SegmentCache
-from stream_rfm.serve.marks import Watermark
 from stream_rfm.stream.accounts import Accounts
 from stream_rfm.stream.breath import breathe
-from stream_rfm.stream.event import came
+from stream_rfm.stream.due import Due
 from stream_rfm.stream.gathering import Gathering
+from stream_rfm.stream.holding_back import HoldingBack
 from stream_rfm.stream.lane import Lane
 from stream_rfm.stream.merging import Merging
 from stream_rfm.stream.offset_commit import Membership
 from stream_rfm.stream.outcome import Outcome
-from stream_rfm.stream.pace import Pace
 from stream_rfm.stream.transaction import NotCommittedError, Transactions
 from stream_rfm.stream.turns import Turns
 from stream_rfm.stream.version_log import VersionLog
@@ -38,8 +37,6 @@ log = logging.getLogger(__name__)
 
 # Records of all partitions that make a transaction worth while before commit_ms have passed.
 _ENOUGH_RECORDS = 8_000
-# With the wall clock rescorings come due without anything arriving.
-_IDLE_SECONDS = 0.25
 
 
 def now() -> int:
@@ -88,11 +85,10 @@ class Writer(Service):
         self.lock = asyncio.Lock()
         #: Whether state is that of the log: not while a transaction is made, nor after one that failed.
         self.settled = False
-        #: Set by the composition root: what to do when a commit failed; how to hold a partition back and let
-        #: it go on.
+        #: Partitions of which too much waits.
+        self.holding_back = HoldingBack()
+        #: Set by the composition root: what to do when a commit failed.
         self.on_failure: Callable[[], None]
-        self.pause: Callable[[int], None]
-        self.resume: Callable[[int], None]
         self._transactions = transactions
         self._gathering = gathering
         self._merging = merging
@@ -101,13 +97,9 @@ class Writer(Service):
         self._accounts = accounts
         self._app_id = app_id
         self._intake = intake
-        self._pace = Pace(commit_ms)
+        self._due = Due(commit_ms)
         self._turns = Turns(now)
-        self._wake = asyncio.Event()
-        #: Set where it should not be waited for the next transaction's time.
-        self._hurry = asyncio.Event()
         self._gathered = 0
-        self._paused: set[int] = set()
 
     def take_orders(self, partition: int, run: list[Any], generation: int) -> None:
         """Take records of the orders topic; those of another generation are read again by their owner."""
@@ -120,30 +112,27 @@ class Writer(Service):
         # By a clock that was set back, orders would be in the future that are not.
         lane.put(run, self._intake(lane.partition.not_before(now())))
         self._gathered += len(run)
+        self.holding_back.hold(lane)
         if self._gathered > _ENOUGH_RECORDS:
-            self._hurry.set()
-        if lane.waiting.is_much and partition not in self._paused:
-            self._paused.add(partition)
-            self.pause(partition)
-        self.wake()
+            self._due.hurry()
+        else:
+            self.wake()
 
     def take_reports(self, run: list[Any], generation: int) -> None:
         """Take records of the topic of reports."""
         if self._is_of(generation):
             self._merging.take(run)
-            self._hurry.set()
-            self.wake()
+            self._due.hurry()
 
     def take_version(self, version: Version) -> None:
         """Take a version that was published, by this worker or another."""
         if self._versions.add(version):
             self._accounts.version(version)
-            self._hurry.set()
-            self.wake()
+            self._due.hurry()
 
     def wake(self) -> None:
         """Something may have to be done."""
-        self._wake.set()
+        self._due.wake()
 
     def join(self, member: Membership) -> None:
         """Begin to write in the name of a member of the group; the lanes are those that it was assigned.
@@ -160,7 +149,7 @@ class Writer(Service):
         """Write no more, and drop what was read: it is read again from the positions of the lanes."""
         self.member = None
         self.settled = False
-        self._paused.clear()
+        self.holding_back.forget()
         for lane in self.lanes.values():
             lane.clear()
 
@@ -174,41 +163,31 @@ class Writer(Service):
     @Service.task
     async def _write(self) -> None:
         while not self.should_stop:
-            await self._until_due()
+            await self._due.wait(self)
             async with self.lock:
                 if self.member is not None:
                     await self._cycle(self.member)
 
-    async def _until_due(self) -> None:
-        """Wait until there is something to do, and until it is time to do it; not for ever."""
-        while True:
-            self._wake.clear()
-            at = time.monotonic()
-            if self._has_work(but_cache=True):
-                await came(self._hurry, 0 if self._is_urgent() else self._pace.pause(at))
-                return
-            if not await came(self._wake, self._pace.rest(at) if self._has_work() else _IDLE_SECONDS):
-                return
-
     def _is_of(self, generation: int) -> bool:
         return self.member is not None and self.member.generation == generation
 
-    def _has_work(self, *, but_cache: bool = False) -> bool:
+    def has_work(self, *, but_cache: bool = False) -> bool:
+        """Whether there is anything to do, the cache's left out or not."""
         if self.member is None:
             return False
         if self._merging.has_news or (not but_cache and self._cache.has_more):
             return True
         return any(lane.ready for lane in self.lanes.values())
 
-    def _is_urgent(self) -> bool:
+    def is_urgent(self) -> bool:
+        """Whether much has gathered, or partitions wait for one another."""
         waiting = sum(lane.waiting.records for lane in self.lanes.values())
         return waiting > _ENOUGH_RECORDS or any(lane.holds_others for lane in self.lanes.values())
 
     async def _cycle(self, member: Membership) -> None:
         """Do what can be done, commit it, and tell everybody."""
-        self._hurry.clear()
+        self._due.looked()
         self._gathered = 0
-        self._pace.looked(time.monotonic())
         # State is what was committed last: what the cache asks for now is what others may know.
         await self._cache.collect()
         self.settled = False
@@ -217,7 +196,7 @@ class Writer(Service):
         )
         await breathe()
         sent: list[tuple[Lane, Outcome]] = []
-        async for _ in self._turns.work(list(self.lanes.values()), self._let_more_in):
+        async for _ in self._turns.work(list(self.lanes.values()), self.holding_back.let_go):
             sent += await self._send_part()
         outcomes = self._outcomes()
         made = self._merging.versions(now())
@@ -244,7 +223,7 @@ class Writer(Service):
         ended = time.monotonic()
         self._turns.allowance.learn(ended - making, sum(each.published for _, each in outcomes))
         self._accounts.committed(done, ended - started, now())
-        self._pace.committed(ended - started, len({lane.number for lane, _ in done}))
+        self._due.pace.committed(ended - started, len({lane.number for lane, _ in done}))
         for version in made:
             self.take_version(version)
         self._note(done, ends, settled_at)
@@ -259,12 +238,6 @@ class Writer(Service):
         self._transactions.send_part(await self._gathering.work_of(outcomes, [], {}, now()))
         await breathe()
         return outcomes
-
-    def _let_more_in(self, lane: Lane) -> None:
-        """Fetch a lane's partition again where little of it waits."""
-        if lane.number in self._paused and lane.waiting.is_little:
-            self._paused.discard(lane.number)
-            self.resume(lane.number)
 
     def _outcomes(self) -> list[tuple[Lane, Outcome]]:
         outcomes = []
@@ -281,19 +254,6 @@ class Writer(Service):
     ) -> None:
         committed_at = now() // instant.MILLISECOND
         for lane, outcome in outcomes:
-            # The marker that ends the transaction takes an offset too.
-            lane.changelog_end = ends[self._gathering.topics.changelog.name, lane.number] + 1
-            lane.settled_at = settled_at
-            partition = lane.partition
-            self._cache.note(
-                lane.number,
-                outcome.changes.rows(),
-                outcome.changes.erased,
-                Watermark(
-                    as_of=partition.as_of // instant.MILLISECOND,
-                    committed_at=committed_at,
-                    quantiles_version=partition.version.number if partition.version else 0,
-                    offset=lane.changelog_end,
-                    app_id=self._app_id,
-                ),
-            )
+            lane.committed(ends[self._gathering.topics.changelog.name, lane.number], settled_at)
+            watermark = lane.watermark(self._app_id, committed_at)
+            self._cache.note(lane.number, outcome.changes.rows(), outcome.changes.erased, watermark)

@@ -73,7 +73,8 @@ class Parts:
         self.paused: list[int] = []
         self.resumed: list[int] = []
         self.writer.on_failure = self._failed
-        self.writer.pause, self.writer.resume = self.paused.append, self.resumed.append
+        self.writer.holding_back.pause = self.paused.append
+        self.writer.holding_back.resume = self.resumed.append
         self.follower = VersionFollower(
             settings.kafka,
             self.topics.quantiles.name,

@@ -32,7 +32,7 @@ async def score(declared, monkeypatch):
             await parts.count(member.membership, 0, *run)
             for number in (1, 2):
                 await parts.count(member.membership, number, run[-1])
-            while parts.writer._has_work():
+            while parts.writer.has_work():
                 await parts.count(member.membership, 0)
 
         yield scored

@@ -8,6 +8,7 @@ from stream_rfm.intake.document import Intake
 from stream_rfm.model import instant
 from stream_rfm.model.order import Kind, Reason
 from stream_rfm.model.version import Version
+from stream_rfm.serve.marks import Watermark
 from stream_rfm.stream import waiting
 from stream_rfm.stream.lane import Lane
 from stream_rfm.stream.version_log import VersionLog
@@ -172,3 +173,15 @@ def test_clock_that_was_ahead_is_told(lane_of, clock, hours):
     put(lane, order(0, "a"))
     lane.step(time.time_ns() // 1000 + 3_600_000 * instant.SECOND)
     assert round(lane.clock_ahead / 3600) == hours
+
+
+def test_watermark_says_how_far_its_last_commit_came(lane):
+    put(lane, order(0, "a"))
+    work(lane)
+    lane.committed(41, NOW)
+    assert (lane.changelog_end, lane.settled_at) == (42, NOW)
+    watermark = lane.watermark("shop", 1_767_225_600_000)
+    assert watermark == Watermark(0, 1_767_225_600_000, 0, 42, "shop")
+    lane.partition.version = Version(3, NOW)
+    watermark = lane.watermark("shop", 1_767_225_600_000)
+    assert (watermark.quantiles_version, watermark.as_of) == (3, NOW // instant.MILLISECOND)

@@ -49,7 +49,7 @@ async def test_cycle_commits_transitions_segments_state_offsets_and_dead_letters
     )
     for number in (1, 2):
         await parts.count(member, number, heartbeat(0, day(1)))
-    while parts.writer._has_work():
+    while parts.writer.has_work():
         await parts.count(member, 0)
     [entered, scored] = map(json.loads, await values_in(declared, topics.transitions.name))
     assert (entered["customer_id"], entered["to"], entered["order_id"]) == ("c-a", "unscored", "o0")
@@ -148,7 +148,7 @@ async def test_failed_transaction_leaves_nothing_and_is_told(parts, declared, me
     assert 1 not in await committed(declared)
     # What is read before the state has been read back counts for nothing.
     parts.writer.take_orders(1, [order(0, "c-b")], member.generation)
-    assert not parts.writer._has_work()
+    assert not parts.writer.has_work()
 
 
 @pytest.mark.parametrize("nobody", [Membership(), Membership(3, ""), Membership(-1, "m")])
@@ -179,7 +179,7 @@ async def goes_on(parts, member):
     assert parts.resumed == []
     for number in (1, 2):
         parts.writer.take_orders(number, [heartbeat(0, day(1))], member.generation)
-    while parts.writer._has_work():
+    while parts.writer.has_work():
         await parts.count(member, 0)
     assert parts.resumed == [0]
 
@@ -241,7 +241,7 @@ async def test_end_waits_for_the_transaction_in_flight(parts, declared, member, 
         go_on.set()
         await asyncio.wait_for(ending, 10)
         parts.writer.take_orders(1, [order(0, "c-b")], member.generation)
-        assert not parts.writer._has_work()
+        assert not parts.writer.has_work()
     finally:
         await parts.writer.stop()
     assert 0 in await committed(declared)
@@ -250,7 +250,7 @@ async def test_end_waits_for_the_transaction_in_flight(parts, declared, member, 
 async def test_service_that_has_been_idle_has_nothing_to_wait_for_when_an_order_comes(parts, member):
     await parts.writer.start()
     try:
-        pace = parts.writer._pace
+        pace = parts.writer._due.pace
         first = pace.rest(0.0)
         # It looks around though nothing comes, and that is no transaction.
         assert await until(lambda: pace.rest(0.0) > first)
