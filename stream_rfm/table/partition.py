@@ -10,7 +10,6 @@ import msgspec
 import numpy as np
 
 from stream_rfm.model.arrays import Ints
-from stream_rfm.model.era import Era
 from stream_rfm.model.order import Kind
 from stream_rfm.model.rules import Rules
 from stream_rfm.model.version import Version
@@ -19,11 +18,12 @@ from stream_rfm.table.clock import Clock
 from stream_rfm.table.fold import fold
 from stream_rfm.table.former import Former
 from stream_rfm.table.journal import MARKER, Journal, Record, Told
-from stream_rfm.table.marker import SCHEMA, Marker, fingerprint_of, read_marker, version_value
+from stream_rfm.table.marker import SCHEMA, Marker, read_marker, version_value
 from stream_rfm.table.report import Report
 from stream_rfm.table.reporting import Draft, Reporting
 from stream_rfm.table.rescoring import Rescoring
 from stream_rfm.table.restore import Restore
+from stream_rfm.table.rules_in_force import RulesInForce
 from stream_rfm.table.snapshot import Snapshot, copy_of
 from stream_rfm.table.store import Changes, Store
 
@@ -47,18 +47,13 @@ class Partition:
         self.version: Version | None = None if clock.waits else UNSCORED
         #: Whether the next event has to wait for a version: with the event clock, or since rules changed.
         self.waiting = False
-        self._fingerprint = fingerprint_of(rules, clock)
-        self._rules = rules.fingerprint()
+        self._in_force = RulesInForce(rules, clock)
         self._journal = Journal(self.store)
         self._marked: bytes | None = None
         self._time = 0
         self._start: int | None = None
         self._closed = -1
-        self._reporting = Reporting(number, clock, self._rules)
-        # Our own rules, with the first version that was made by them.
-        self._era = Era.of(rules, 0)
-        # What the changelog says while not everybody is known to stand by our rules.
-        self._held: Marker | None = None
+        self._reporting = Reporting(number, clock, rules.fingerprint())
         self._rescoring: Rescoring | None = None
         self._draft: Draft | None = None
 
@@ -70,7 +65,7 @@ class Partition:
     @property
     def rules_changed(self) -> bool:
         """Whether customers may still stand by other rules; until they do not, no event is counted."""
-        return self._held is not None
+        return self._in_force.changed
 
     @property
     def rescoring(self) -> bool:
@@ -93,7 +88,7 @@ class Partition:
             How many events were counted, and what they changed. Places of rejected events are places in
             the batch.
         """
-        if self._held is not None:
+        if self.rules_changed:
             return 0, Changes()
         if not self.clock.waits:
             self._time = self.not_before(now)
@@ -149,8 +144,8 @@ class Partition:
         if self._rescoring or (self.version is not None and version.number <= self.version.number):
             return False
         if not self.clock.waits:
-            return self._is_ours(version)
-        if not self._is_ours(version) and self.version is not None:
+            return self._in_force.made(version)
+        if not self._in_force.made(version) and self.version is not None:
             return version.number == self.version.number + 1
         # A partition that waits at a boundary has counted all that the boundary's version has to see.
         return self.version is None or (self.waiting and version.number == self.version.number + 1)
@@ -163,18 +158,15 @@ class Partition:
         """
         # It would be of a state that is no more; what is still due then is reported when this is done.
         self._draft = None
-        if not self._is_ours(version):
-            if self._held is None:
-                self._held = self._marker()
-                self.waiting = True
+        if not self._in_force.made(version):
+            self.waiting = self.waiting or not self.rules_changed
+            forgotten = self._in_force.passed(version, self._marker())
             self.version = version
-            # As if it had been applied before rules changed: partitions must not differ by who was behind.
-            self.store.forget(self._held.forgotten_as_of(version))
+            self.store.forget(forgotten)
             return
-        changed = self._held is not None
-        if self._held is not None and self._held.fingerprint != self._fingerprint:
-            self._era = Era.of(self.rules, version.number)
-        self._rescoring = Rescoring(self.store, self.version or UNSCORED, version, config=changed)
+        self._in_force.begin(version)
+        before = self.version or UNSCORED
+        self._rescoring = Rescoring(self.store, before, version, config=self.rules_changed)
 
     def rescore(self, rows: int) -> Changes:
         """Score so many more customers with the version that is being applied."""
@@ -183,7 +175,8 @@ class Partition:
         changes = self._rescoring.step(rows)
         if self._rescoring.done:
             self.version, self._rescoring = self._rescoring.version, None
-            self.store.former = self._held = None
+            self.store.former = None
+            self._in_force.scored()
             # Whether there is another boundary before the next event is for advance() to see.
             self.waiting = False
         return changes
@@ -194,18 +187,16 @@ class Partition:
 
     def told(self, erased: list[bytes]) -> Told:
         """The same, with customers in columns."""
-        # What is told of former rules may follow from orders that ours would forget; and while there is one
-        # version by ours, rules that follow may not know of them.
         version = self.version or UNSCORED
-        forgets = self._held is None and version.number > self._era.since
-        told = self._journal.told(erased, version.as_of if forgets else 0, more=self.number)
+        forgotten = version.as_of if self._in_force.forgets(version) else 0
+        told = self._journal.told(erased, forgotten, more=self.number)
         self._marked = msgspec.msgpack.encode(self._marker())
         told.behind.append((MARKER, self._marked))
         return told
 
     def snapshot(self) -> Snapshot | None:
         """A copy of what the last :meth:`records` told, once committed; none while rules change."""
-        if self._marked is None or self._held is not None:
+        if self._marked is None or self.rules_changed:
             return None
         return copy_of(self.store, self._journal, self._marked)
 
@@ -213,7 +204,7 @@ class Partition:
         """The report that the merger is to get next."""
         if self._rescoring:
             return None
-        reporting, again = self._reporting, self._held is not None
+        reporting, again = self._reporting, self.rules_changed
         if not self.clock.waits:
             return reporting.tick(self.store, self.version or UNSCORED, now, again=again)
         if not self.waiting:
@@ -238,31 +229,19 @@ class Partition:
         changes.add(fold(self.store, batch, as_of, self._rescoring.version))
         return changes
 
-    def _is_ours(self, version: Version) -> bool:
-        """Whether a version was made by our rules; one that does not say so is, unless rules changed."""
-        return version.rules == self._rules or (not version.rules and self._held is None)
-
     def _marker(self) -> Marker:
-        held = self._held
-        eras: tuple[Era, ...] = (self._era,)
-        if held is not None:
-            if self._rescoring is None:
-                # Nothing has changed but what was refused or lost.
-                return msgspec.structs.replace(held, position=self.position, forgotten=self.store.forgotten)
-            eras = held.eras if held.fingerprint == self._fingerprint else (*held.eras, self._era)
-        version = None if self.version is None else version_value(self.version)
-        return Marker(
+        marker = Marker(
             schema=SCHEMA,
-            fingerprint=self._fingerprint,
+            fingerprint="",
             position=self.position,
             clock=self._time,
             rows=self.store.customers.count,
             entries_end=self.store.entries.next,
             revisions_from=self.store.customers.revisions_from,
-            version=version if held is None else held.version,
-            eras=eras,
+            version=None if self.version is None else version_value(self.version),
             forgotten=self.store.forgotten,
         )
+        return self._in_force.marked(marker, scoring=self._rescoring is not None)
 
     @classmethod
     def restored(cls, number: int, rules: Rules, clock: Clock, restore: Restore) -> Partition:
@@ -289,12 +268,9 @@ class Partition:
             marker.revisions_from,
             forgotten=marker.forgotten_by(rules, clock),
         )
-        began = bool(marker.eras) and marker.fingerprint == partition._fingerprint
-        if began:
-            partition._era = marker.eras[-1]
-        if marker.version is not None and not marker.is_made_by(rules, clock):
-            partition._held, partition.waiting = marker, True
-            former, ours = (marker.eras[:-1], partition._era.since) if began else (marker.eras, None)
+        former = partition._in_force.go_on(marker)
+        if former is not None:
+            partition.waiting = True
             store = partition.store
-            store.former = Former(store.customers, store.entries, former, ours)
+            store.former = Former(store.customers, store.entries, *former)
         return partition
