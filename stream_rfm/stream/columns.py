@@ -35,7 +35,6 @@ _SCRATCH = 24
 
 Write = Callable[[int, int], int]
 
-
 #: What writes transitions, customers as Redis is told them, and customers as topics are.
 TRANSITIONS = CompiledModule("stream_rfm.stream.transition_records")
 BULK = CompiledModule("stream_rfm.stream.bulk_records")
@@ -48,6 +47,7 @@ def use_compiled() -> None:
     Raises:
         ImportError: numba is not to be had.
     """
+    # What is asked for first comes last: another thread may write meanwhile.
     for module in (TRANSITIONS, BULK, CUSTOMERS):
         module.load()
 

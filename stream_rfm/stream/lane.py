@@ -84,30 +84,24 @@ class Lane:
         self._done = 0
         self._expected = self.partition.position
 
-    def committed(self, end: int, settled_at: int) -> None:
-        """Note that what was written is part of the log.
+    def committed(self, end: int, settled_at: int, app_id: str, committed_at: int) -> Watermark:
+        """Note that what was written is part of the log; gives how far the partition has come with it.
 
         Args:
             end: the offset behind it in the changelog, without the marker that ends its transaction.
             settled_at: an instant before which nothing is written behind that.
+            app_id: the deployment.
+            committed_at: when it was committed, in milliseconds since 1970.
         """
         # The marker takes an offset too.
         self.changelog_end = end + 1
         self.settled_at = settled_at
-
-    def watermark(self, app_id: str, committed_at: int) -> Watermark:
-        """How far the partition had come at its last commit; that must have been by this worker.
-
-        Args:
-            app_id: the deployment.
-            committed_at: when that was, in milliseconds since 1970.
-        """
         version = self.partition.version
         return Watermark(
             as_of=self.partition.as_of // instant.MILLISECOND,
             committed_at=committed_at,
             quantiles_version=version.number if version else 0,
-            offset=self.changelog_end or 0,
+            offset=self.changelog_end,
             app_id=app_id,
         )
 

@@ -1,9 +1,8 @@
 """The single writer: gathers what all partitions have done and commits it, one transaction at a time.
 
 While a transaction is in flight the next batches gather; :mod:`stream_rfm.stream.due` says when the next
-begins. Nothing but :meth:`Writer._cycle` changes
-state, and what it changed is committed before it changes anything else: so state is always that of the log,
-or one transaction ahead.
+begins. Nothing but :meth:`Writer._cycle` changes state, and what it changed is committed before it changes
+anything else: so state is always that of the log, or one transaction ahead.
 """
 
 from __future__ import annotations
@@ -254,6 +253,6 @@ class Writer(Service):
     ) -> None:
         committed_at = now() // instant.MILLISECOND
         for lane, outcome in outcomes:
-            lane.committed(ends[self._gathering.topics.changelog.name, lane.number], settled_at)
-            watermark = lane.watermark(self._app_id, committed_at)
+            end = ends[self._gathering.topics.changelog.name, lane.number]
+            watermark = lane.committed(end, settled_at, self._app_id, committed_at)
             self._cache.note(lane.number, outcome.changes.rows(), outcome.changes.erased, watermark)

@@ -47,7 +47,6 @@ Same = Callable[[Ints, Ints], Bools]
 #: some bits of a hash whether any of them has those.
 Parts = tuple[Column, tuple[int, ...], int, Hashes, Ints, Bools]
 
-
 #: What works on slots, of all tables.
 COMPILED = CompiledModule("stream_rfm.table.slots_compiled", before=slots)
 

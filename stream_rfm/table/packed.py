@@ -26,7 +26,6 @@ APART = float(1 << 62)
 #: negative place among those in full; the values of those; and the units there are.
 Parts = tuple[Column, Column, Ints, Column, Ints, Ints]
 
-
 #: What reads stretches, of all columns.
 COMPILED = CompiledModule("stream_rfm.table.packed_compiled")
 

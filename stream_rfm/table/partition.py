@@ -159,7 +159,8 @@ class Partition:
         # It would be of a state that is no more; what is still due then is reported when this is done.
         self._draft = None
         if not self._in_force.made(version):
-            self.waiting = self.waiting or not self.rules_changed
+            if not self.rules_changed:
+                self.waiting = True
             forgotten = self._in_force.passed(version, self._marker())
             self.version = version
             self.store.forget(forgotten)

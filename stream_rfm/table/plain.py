@@ -24,7 +24,6 @@ _REFUND = int(Kind.REFUND)
 # Longer than any window: what happened cannot be so long ago.
 _FOR_EVER = 1 << 62
 
-
 #: What puts customers in, and entries; and what looks at a batch, without which nothing is counted here.
 ADDING = CompiledModule("stream_rfm.table.adding_compiled")
 APPENDING = CompiledModule("stream_rfm.table.appending_compiled")
@@ -37,6 +36,7 @@ def use_compiled() -> None:
     Raises:
         ImportError: numba is not to be had.
     """
+    # What is asked for first comes last: another thread may count meanwhile.
     for module in (settling.COMPILED, ADDING, APPENDING, LOOKING):
         module.load()
 

@@ -12,7 +12,6 @@ _WINDOW, _WIDER = 16_384, 4
 #: Compiled code looks at so many at once: there is room for whole ones.
 AT_ONCE = 8
 
-
 #: What puts rows in and takes them out, of all sets.
 COMPILED = CompiledModule("stream_rfm.table.row_set_compiled")
 

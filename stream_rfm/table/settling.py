@@ -22,7 +22,6 @@ from stream_rfm.table.texts import Texts
 
 T = TypeVar("T")
 
-
 #: What counts and scores one event after the other.
 COMPILED = CompiledModule("stream_rfm.table.settling_compiled")
 

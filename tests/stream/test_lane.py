@@ -178,10 +178,9 @@ def test_clock_that_was_ahead_is_told(lane_of, clock, hours):
 def test_watermark_says_how_far_its_last_commit_came(lane):
     put(lane, order(0, "a"))
     work(lane)
-    lane.committed(41, NOW)
+    watermark = lane.committed(41, NOW, "shop", 1_767_225_600_000)
     assert (lane.changelog_end, lane.settled_at) == (42, NOW)
-    watermark = lane.watermark("shop", 1_767_225_600_000)
     assert watermark == Watermark(0, 1_767_225_600_000, 0, 42, "shop")
     lane.partition.version = Version(3, NOW)
-    watermark = lane.watermark("shop", 1_767_225_600_000)
+    watermark = lane.committed(41, NOW, "shop", 1_767_225_600_000)
     assert (watermark.quantiles_version, watermark.as_of) == (3, NOW // instant.MILLISECOND)
