@@ -13,7 +13,7 @@ import numpy as np
 
 from stream_rfm.model import instant, money, scoring
 from stream_rfm.model.version import Version
-from stream_rfm.table.customers import NEVER
+from stream_rfm.table.customer_row import NEVER
 from stream_rfm.table.evaluation import Evaluator
 from stream_rfm.table.store import Store
 from stream_rfm.table.view import remembered

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -22,8 +21,9 @@ from stream_rfm.model.arrays import Ints
 from stream_rfm.serve.marks import Marks, Send, Table, Watermark
 from stream_rfm.serve.metrics import Metrics
 from stream_rfm.serve.outbox import Outbox
-from stream_rfm.serve.redis_calls import Held, RedisCalls, end_if_cancelled, held_by
+from stream_rfm.serve.redis_calls import Held, RedisCalls, end_if_cancelled
 from stream_rfm.serve.sampling import Sample
+from stream_rfm.serve.stamped import Stamped
 from stream_rfm.serve.sweeping import Sweeping
 from stream_rfm.settings import RedisSettings
 
@@ -32,8 +32,6 @@ log = logging.getLogger(__name__)
 _LONGEST_PAUSE = 5.0
 # How often to see whether the stamps are still there, seconds.
 _LOOK_SECONDS = 5.0
-# After a call that was refused, seconds: two who believe that a partition is theirs do not chase each other.
-_REFUSED_PAUSE = 1.0
 # A watermark tells whom to erase as long as the changelog has their tombstones: a day, of which this is half.
 _RELIED_MS = 12 * 3_600_000
 
@@ -53,16 +51,14 @@ class SegmentCache:
             on_room: called when there is room for :meth:`collect` again.
         """
         self._calls = RedisCalls(settings)
-        self._app_id = app_id
         self._metrics = metrics
         self._on_room = on_room
         self._partitions: dict[int, Marks] = {}
         self._sweeping = Sweeping(self._calls, self._partitions, metrics)
         self._outbox = Outbox(self._partitions, self._sweeping, settings.sample_seconds)
         metrics.cache_pending.set_function(lambda: self._outbox.pending)
+        self._stamped = Stamped(self._calls, self._partitions, self._outbox, app_id, metrics, on_room)
         self._failures = 0
-        self._writer = uuid.uuid4().hex[:16]
-        self._stamped = 0
         self._looked_at = time.monotonic()
 
     async def held(self, partitions: list[int]) -> dict[int, Held]:
@@ -146,10 +142,10 @@ class SegmentCache:
         first = self._outbox.sends[0]
         calls: Sequence[Send | Sample]
         if isinstance(first, Sample):
-            calls, done = [first], await self._done(self._compare, first)
+            calls, done = [first], await self._done(self._stamped.compare, first)
         else:
             calls = sends = self._outbox.first()
-            done = await self._done(self._send, sends)
+            done = await self._done(self._stamped.send, sends)
         if done:
             self._outbox.done(calls)
             self._on_room()
@@ -163,106 +159,9 @@ class SegmentCache:
         """See whether the stamps are still there, and sweep, where either is due."""
         if time.monotonic() - self._looked_at > _LOOK_SECONDS:
             self._looked_at = time.monotonic()
-            await self._done(self._look)
+            await self._done(self._stamped.look)
         if self._sweeping.seconds_left <= 0 and await self._done(self._sweeping.read):
             self._on_room()
-
-    async def _look(self) -> None:
-        """See whether the stamps are as we left them: what is gone took the customers with it."""
-        known = {number: each for number, each in self._partitions.items() if each.written or each.paused}
-        if not known:
-            return
-        stamps = await self._calls.stamps(list(known))
-        for (number, partition), stamp in zip(known.items(), stamps, strict=True):
-            if self._outbox.has(number, partition) and (partition.paused or stamp != partition.written):
-                self._stand_by(number, partition, stamp)
-
-    def _stand_by(self, number: int, partition: Marks, stamp: bytes | None) -> None:
-        """Write all anew behind a stamp that is not the one left there, unless it is another deployment's."""
-        found = None if stamp is None else held_by(stamp).watermark
-        foreign = found is not None and found.app_id != self._app_id
-        if foreign and not partition.paused:
-            log.error(
-                "another deployment writes to this redis: give each a database of its own",
-                extra={"partition": number, "app_id": found.app_id if found else ""},
-            )
-            # Once it has gone, what it wrote is replaced: as long as it writes, too, that would have no end.
-            self._outbox.begin_anew(number, paused=True)
-        elif not foreign:
-            self._begin_anew(number)
-
-    def _begin_anew(self, number: int) -> None:
-        log.warning("redis does not hold what was written to it; writing all", extra={"partition": number})
-        self._outbox.begin_anew(number)
-        self._on_room()
-
-    async def _send(self, sends: list[Send]) -> None:
-        expected = []
-        for send in sends:
-            partition = self._partitions.get(send.partition)
-            if partition is not None:
-                stamp = partition.written or await self._begin(send.partition, partition)
-                expected.append((send, partition, stamp))
-        # In the meantime they may have been let go.
-        calls = [each for each in expected if self._outbox.has(each[0].partition, each[1])]
-        for send, partition, _ in calls:
-            self._stamp(send, partition)
-        done = await self._calls.write([(send, expected) for send, _, expected in calls])
-        refused = []
-        for (send, partition, _), is_written in zip(calls, done, strict=True):
-            if not is_written:
-                refused.append((send.partition, partition))
-                continue
-            self._metrics.cache_writes.inc(send.count)
-            partition.written, partition.stamped = send.stamp, True
-            if send.watermark is not None:
-                partition.reached = send.watermark
-                partition.replaces = False
-        if refused:
-            await self._refused(refused)
-
-    def _stamp(self, send: Send, partition: Marks) -> None:
-        send.replaces = send.replaces or partition.replaces
-        if not send.stamp:
-            self._stamped += 1
-            nothing = Watermark(0, 0, 0, 0, self._app_id, replaces=partition.replaces)
-            reached = send.watermark or partition.reached or nothing
-            send.stamp = reached.stamped(self._writer, self._stamped)
-
-    async def _begin(self, number: int, partition: Marks) -> bytes:
-        """The stamp that is there before the first call: nothing may come in between from here on."""
-        [stamp] = await self._calls.stamps([number])
-        if stamp is None:
-            return b""
-        # That may not have been known when the partition was taken over, or was known to a worker before.
-        found = held_by(stamp).watermark
-        if found is None or found.app_id != self._app_id or found.replaces:
-            partition.replaces = True
-        return stamp
-
-    async def _refused(self, refused: list[tuple[int, Marks]]) -> None:
-        # What took this partition's stamp most likely took others', too.
-        await self._look()
-        for number, partition in refused:
-            if self._outbox.has(number, partition) and not (partition.paused or partition.untouched):
-                self._begin_anew(number)
-        await asyncio.sleep(_REFUSED_PAUSE)
-
-    async def _compare(self, sample: Sample) -> None:
-        partition = self._partitions[sample.partition]
-        stamp, values = await self._calls.values(sample.partition, sample.keys)
-        if stamp != partition.written or not self._outbox.has(sample.partition, partition):
-            # Somebody else's partition by now, or a wiped one: that is for the next look.
-            return
-        self._metrics.cache_sampled.inc(len(sample.keys))
-        differing = sample.differing(values)
-        if differing:
-            self._metrics.cache_divergent.inc(differing)
-            partition.suspect.add(sample.rows)
-            log.warning(
-                "redis holds other values than were written to it; writing those found again",
-                extra={"partition": sample.partition, "customers": differing},
-            )
 
     async def _done(self, call: Callable[..., Awaitable[None]], *arguments: Any) -> bool:
         """Whether Redis took it."""

@@ -19,7 +19,7 @@ from stream_rfm.stream.record_frames import INT, INTO, PEOPLE, WORDS, found, sta
 from stream_rfm.stream.record_text import byte, constant, decimal, stretch
 from stream_rfm.stream.word_pool import PACKED
 from stream_rfm.table.compiled import BYTES, INLINE, OPTIONS
-from stream_rfm.table.customers import NO_SEGMENT
+from stream_rfm.table.customer_row import NO_SEGMENT
 
 _MILLISECOND = instant.MILLISECOND
 _PREFIX = np.frombuffer(CUSTOMER_KEY, np.uint8)

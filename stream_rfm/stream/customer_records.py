@@ -34,7 +34,7 @@ from stream_rfm.stream.record_frames import (
 from stream_rfm.stream.record_text import byte, constant, decimal, raw, stretch
 from stream_rfm.stream.word_pool import SEGMENT
 from stream_rfm.table.compiled import BYTES, INLINE, OPTIONS
-from stream_rfm.table.customers import NO_SEGMENT
+from stream_rfm.table.customer_row import NO_SEGMENT
 
 _C, _QUOTE, _BRACE = 99, 34, 125
 _MILLISECOND = instant.MILLISECOND

@@ -18,7 +18,7 @@ from stream_rfm.stream.batches import Message
 from stream_rfm.stream.columns import Columns
 from stream_rfm.stream.transition_texts import texts_of
 from stream_rfm.stream.words import Words, standing_key
-from stream_rfm.table.customers import NO_SEGMENT
+from stream_rfm.table.customer_row import NO_SEGMENT
 from stream_rfm.table.moves import Moves
 from stream_rfm.table.restore import ChangelogError
 from stream_rfm.table.store import Store

@@ -17,7 +17,7 @@ from stream_rfm.stream.record_batches import AT, COUNT, MISSING, WHY
 from stream_rfm.stream.record_text import byte, stretch
 from stream_rfm.stream.word_pool import KIND_SHIFT, SPREAD
 from stream_rfm.table.compiled import BYTES, INLINE, INTS
-from stream_rfm.table.customers import ROW
+from stream_rfm.table.customer_row import ROW
 
 #: Types: a number; numbers to work with; a buffer and its state; customers' rows, the bytes of their ids, and
 #: which rows are meant; words.

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError, TransactionalIdAuthorizationFailed
-from aiokafka.producer.transaction_manager import TransactionState
 from aiokafka.structs import OffsetAndMetadata
 
 from stream_rfm.kafka import connection
@@ -18,15 +17,14 @@ from stream_rfm.kafka.rights import RightsError
 from stream_rfm.settings import KafkaSettings
 from stream_rfm.stream import cancellation
 from stream_rfm.stream.batches import BATCH_BYTES, batches_of
-from stream_rfm.stream.direct_produce import DirectProduce
-from stream_rfm.stream.offset_commit import FencedSender, Membership
+from stream_rfm.stream.fenced_producer import FencedProducer
+from stream_rfm.stream.offset_commit import Membership
 from stream_rfm.stream.work import Work
 
 # Beginning right behind the last transaction meets markers that are still being written: ask again soon.
 _RETRY_BACKOFF_MS = 4
 # A transaction touches what any of the last so many has touched, most likely.
 _LIKELY = 4
-_GIVE_UP_SECONDS = 1.0
 # At the end of a worker: as long as a broker that is there may need to end what is open.
 _CLOSE_SECONDS = 5.0
 
@@ -36,59 +34,6 @@ class NotCommittedError(Exception):
 
     def __init__(self, reason: BaseException) -> None:
         super().__init__(f"{type(reason).__name__}: {reason}")
-
-
-class FencedProducer(AIOKafkaProducer):
-    """A transactional producer that commits offsets with the group's generation."""
-
-    def __init__(self, **arguments: Any) -> None:
-        super().__init__(**arguments)
-        plain: Any = self._sender
-        self._sender: Any = FencedSender(
-            self.client,
-            acks=plain._acks,  # noqa: SLF001 - the same sender, but for its offsets
-            txn_manager=self._txn_manager,
-            message_accumulator=self._message_accumulator,
-            retry_backoff_ms=arguments["retry_backoff_ms"],
-            request_timeout_ms=self._request_timeout_ms,
-        )
-        #: Sends record batches.
-        self.direct = DirectProduce(self._sender, self._request_timeout_ms)
-
-    async def give_up(self) -> None:
-        """Stop at once, without waiting for anything that is still to be sent."""
-        self._closed = True
-        with suppress(KafkaError, TimeoutError):
-            await asyncio.wait_for(self._sender.close(), _GIVE_UP_SECONDS)
-        await self.client.close()
-        # Seen by commit() mostly, but where it ended by another error asyncio would say that nobody looked.
-        _ = self.failure
-
-    @property
-    def failure(self) -> BaseException | None:
-        """What the transaction in hand has failed with, if it has."""
-        waiter = self._txn_manager._transaction_waiter  # noqa: SLF001 - aiokafka keeps it there
-        failed = waiter is not None and waiter.done() and not waiter.cancelled()
-        return waiter.exception() if failed else None
-
-    def join(self, membership: Membership) -> None:
-        """Say in whose name offsets are committed from now on."""
-        self._sender.membership = membership
-
-    def begin_ahead(self, places: Iterable[tuple[str, int]], group: str) -> bool:
-        """Begin a transaction, and have Kafka told of partitions and of the group before anything is sent.
-
-        Returns:
-            Whether it was begun: not after an error, which whoever sends something is told of.
-        """
-        manager = self._txn_manager
-        if manager.state != TransactionState.READY:
-            return False
-        manager.begin_transaction()
-        for place in places:
-            manager.maybe_add_partition_to_txn(TopicPartition(*place))
-        self._sender.group_ahead = group
-        return True
 
 
 class Transactions:

@@ -32,7 +32,7 @@ from stream_rfm.stream.record_text import byte, constant, decimal, moment, stret
 from stream_rfm.stream.word_pool import ADVICE, CAUSED, KIND_SHIFT, WAY
 from stream_rfm.table import moves as lines
 from stream_rfm.table.compiled import BYTES, INLINE, OPTIONS, TEXTS
-from stream_rfm.table.customers import NEVER, NO_SEGMENT
+from stream_rfm.table.customer_row import NEVER, NO_SEGMENT
 
 _QUOTE, _BRACE, _COMMA, _BRACKET = 34, 125, 44, 93
 _SEQUENCE, _REVISION, _VERSION, _CAUSE = lines.SEQUENCE, lines.REVISION, lines.VERSION, lines.CAUSE_LINE

@@ -16,7 +16,7 @@ from stream_rfm.model import instant
 from stream_rfm.stream import json_texts
 from stream_rfm.stream.json_texts import NULL
 from stream_rfm.stream.words import Words, standing_key, way_key
-from stream_rfm.table.customers import NEVER, NO_SEGMENT
+from stream_rfm.table.customer_row import NEVER, NO_SEGMENT
 from stream_rfm.table.moves import CAUSES, Moves, Standings
 
 _CAUSES = [cause.value.encode() for cause in CAUSES]

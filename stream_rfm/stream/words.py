@@ -12,7 +12,7 @@ from stream_rfm.model.arrays import Column, Ints
 from stream_rfm.model.era import Era
 from stream_rfm.model.rules import Rules
 from stream_rfm.stream.json_texts import Cached
-from stream_rfm.table.customers import NO_SEGMENT
+from stream_rfm.table.customer_row import NO_SEGMENT
 from stream_rfm.table.former import Former
 from stream_rfm.table.moves import CAUSES
 

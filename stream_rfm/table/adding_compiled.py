@@ -12,7 +12,7 @@ from numba import from_dtype, njit, types
 
 from stream_rfm.model.arrays import Column, Hashes, Ints
 from stream_rfm.table.compiled import OPTIONS, TEXTS
-from stream_rfm.table.customers import NEVER, NO_SEGMENT, ROW
+from stream_rfm.table.customer_row import NEVER, NO_SEGMENT, ROW
 
 _INT = types.int64
 _ROWS, _OUT = types.Array(from_dtype(ROW), 1, "C"), types.Array(types.uint8, 1, "C")

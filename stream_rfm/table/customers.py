@@ -9,49 +9,14 @@ import numpy as np
 import xxhash
 
 from stream_rfm.model.arrays import Bools, Column, Hashes, Ints
+from stream_rfm.table.customer_row import COLUMNS, COUNTED, NEVER, NO_SEGMENT, ROW
 from stream_rfm.table.entry_columns import MOST_ROWS
 from stream_rfm.table.growing import Growing
 from stream_rfm.table.hash_index import HashIndex
 from stream_rfm.table.texts import Texts
 
-#: No purchase yet: instants are never negative.
-NEVER = -1
-#: In no segment yet.
-NO_SEGMENT = 0xFFFF
-
-#: A row is 96 bytes, two cache lines, one beside the other: an event touches nearly all of it.
-ROW = np.dtype(
-    [
-        # Who: 128 bits of hash, and where the id stands among the ids.
-        ("digest_low", np.uint64),
-        ("digest_high", np.uint64),
-        # What: the last purchase ever, the last one that is no longer remembered, and the window's totals.
-        ("last", np.int64),
-        ("monetary", np.int64),
-        ("lifetime_monetary", np.int64),
-        ("frequency", np.int32),
-        ("lifetime_orders", np.int32),
-        # Where: as of when, in which segment, with which scores (0: none), and how often that changed.
-        ("scored_at", np.int64),
-        ("sequence", np.uint32),
-        ("revision", np.uint32),
-        ("version", np.uint32),
-        ("segment", np.uint16),
-        ("r", np.uint8),
-        ("f", np.uint8),
-        ("m", np.uint8),
-        ("id_length", np.uint16),
-        ("id_start", np.int64),
-        ("last_forgotten", np.int64),
-    ],
-    align=True,
-)
-_COLUMNS = ROW.names or ()
-
 # How many rows are made findable at a time.
 _SLICE = 1 << 16
-# Counted from the entries when state comes back.
-_COUNTED = ("frequency", "monetary")
 
 
 def digests_of(ids: Sequence[bytes]) -> Hashes:
@@ -177,9 +142,7 @@ class Customers:
 
     def copied(self) -> tuple[dict[str, Column], Column]:
         """A copy of the columns that say what no entry says, and of the bytes of all ids."""
-        columns = {
-            name: getattr(self, name)[: self.count].copy() for name in _COLUMNS if name not in _COUNTED
-        }
+        columns = {name: getattr(self, name)[: self.count].copy() for name in COLUMNS if name not in COUNTED}
         return columns, self._ids.values[: self._ids_end].copy()
 
     @classmethod
@@ -273,13 +236,13 @@ class Customers:
 
     def _grow(self, count: int) -> None:
         if count > len(self._rows.values):
-            for name in _COLUMNS:
+            for name in COLUMNS:
                 delattr(self, name)
             self._rows.reserve(count)
             self._look()
 
     def _look(self) -> None:
-        for name in _COLUMNS:
+        for name in COLUMNS:
             setattr(self, name, self._rows.values[name])
 
     def _leave(self, rows: Ints) -> None:

@@ -11,7 +11,7 @@ from stream_rfm.model.arrays import Column, Ints
 from stream_rfm.model.grid import LAPSED, PROSPECT, UNSCORED
 from stream_rfm.model.rules import DIMENSIONS, Rules
 from stream_rfm.model.version import Version
-from stream_rfm.table.customers import NEVER
+from stream_rfm.table.customer_row import NEVER
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from stream_rfm.model.arrays import Bools, Column, Ints
 from stream_rfm.model.era import Era
 from stream_rfm.model.profile import FOR_EVER
 from stream_rfm.table import window
-from stream_rfm.table.customers import NO_SEGMENT, Customers
+from stream_rfm.table.customer_row import NO_SEGMENT
+from stream_rfm.table.customers import Customers
 from stream_rfm.table.entries import Entries
 
 # The number of the first segment of former rules; no grid has so many.

@@ -10,7 +10,7 @@ from stream_rfm.model.arrays import Bools, Column, Ints
 from stream_rfm.model.transition import Cause
 from stream_rfm.model.version import Version
 from stream_rfm.table.batch import Batch
-from stream_rfm.table.customers import NO_SEGMENT
+from stream_rfm.table.customer_row import NO_SEGMENT
 from stream_rfm.table.groups import Groups
 from stream_rfm.table.moves import CAUSE, STANDING, Moves, Standings
 from stream_rfm.table.store import Changes, Store

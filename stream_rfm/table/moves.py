@@ -11,7 +11,7 @@ from stream_rfm.model.arrays import Column, Ints
 from stream_rfm.model.era import Era
 from stream_rfm.model.grid import Grid
 from stream_rfm.model.transition import Cause, Standing, Transition
-from stream_rfm.table.customers import NEVER, NO_SEGMENT
+from stream_rfm.table.customer_row import NEVER, NO_SEGMENT
 from stream_rfm.table.former import Former
 from stream_rfm.table.texts import Texts
 

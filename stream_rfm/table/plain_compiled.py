@@ -14,7 +14,7 @@ from numba import from_dtype, njit, types
 
 from stream_rfm.model.order import Kind
 from stream_rfm.table.compiled import INLINE, OPTIONS
-from stream_rfm.table.customers import ROW
+from stream_rfm.table.customer_row import ROW
 from stream_rfm.table.entry_columns import CANCELLED, CHUNK, FLAGS_SHIFT, KIND_BITS, ROW_SHIFT, SUPERSEDED
 from stream_rfm.table.finding_compiled import INDEX, candidate, first_of, mixed, touched
 from stream_rfm.table.packed_compiled import PACKED, value_at

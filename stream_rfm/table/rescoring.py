@@ -7,7 +7,7 @@ import numpy as np
 from stream_rfm.model.arrays import Column, Ints
 from stream_rfm.model.transition import Cause
 from stream_rfm.model.version import Version
-from stream_rfm.table.customers import NEVER, NO_SEGMENT
+from stream_rfm.table.customer_row import NEVER, NO_SEGMENT
 from stream_rfm.table.evaluation import Scores
 from stream_rfm.table.leaving import Leaving
 from stream_rfm.table.moves import CAUSE, Moves, Standings

@@ -12,7 +12,8 @@ from stream_rfm.model.order import Kind
 from stream_rfm.model.profile import FOR_EVER
 from stream_rfm.model.rules import Rules
 from stream_rfm.table import window
-from stream_rfm.table.customers import NEVER, Customers, digests_of
+from stream_rfm.table.customer_row import NEVER
+from stream_rfm.table.customers import Customers, digests_of
 from stream_rfm.table.entries import CANCELLED, FOUND_ORDER, NOBODY, SUPERSEDED, TOLD, Entries
 from stream_rfm.table.hash_index import mixed
 from stream_rfm.table.journal import BLOCK, CUSTOMER, HEADER, MARKER, Block, BlockValue, Journal

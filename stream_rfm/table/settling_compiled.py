@@ -15,7 +15,7 @@ from stream_rfm.model.arrays import Bools, Column, Ints
 from stream_rfm.model.order import Kind
 from stream_rfm.model.transition import Cause
 from stream_rfm.table.compiled import INLINE, OPTIONS
-from stream_rfm.table.customers import NEVER, NO_SEGMENT, ROW
+from stream_rfm.table.customer_row import NEVER, NO_SEGMENT, ROW
 from stream_rfm.table.moves import CAUSE
 
 #: What is said of each move, a line each: its place in the batch, cause, sequence and revision, then how the

@@ -10,7 +10,8 @@ import numpy as np
 from stream_rfm.model.arrays import Hashes, Ints
 from stream_rfm.model.order import Kind, Reason
 from stream_rfm.model.rules import Rules
-from stream_rfm.table.customers import NEVER, Customers
+from stream_rfm.table.customer_row import NEVER
+from stream_rfm.table.customers import Customers
 from stream_rfm.table.entries import Entries
 from stream_rfm.table.evaluation import Evaluator
 from stream_rfm.table.former import Former

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stream_rfm.model.distribution import Collected, Distribution
 from stream_rfm.model.version import Summary
-from stream_rfm.table.customers import NEVER
+from stream_rfm.table.customer_row import NEVER
 from stream_rfm.table.store import Store
 from stream_rfm.table.view import leaving, view_between
 

@@ -1,4 +1,4 @@
-"""What takes something back: a window that moves on, a cancel, an erase."""
+"""What takes something back: a cancel, an erase."""
 
 from __future__ import annotations
 
@@ -11,37 +11,10 @@ from stream_rfm.model.order import Kind
 from stream_rfm.model.transition import Cause
 from stream_rfm.model.version import Version
 from stream_rfm.table.batch import Batch
-from stream_rfm.table.customers import NO_SEGMENT
+from stream_rfm.table.customer_row import NO_SEGMENT
 from stream_rfm.table.entries import CANCELLED, FOUND_ORDER, INSIDE, SUPERSEDED, Entries
 from stream_rfm.table.moves import CAUSE, Moves
 from stream_rfm.table.store import Changes, Store
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """Entries that leave the window.
-
-    Attributes:
-        positions: where they are.
-        place: the event at which each one's leaving is noticed.
-        orders: how many purchases go with it, 1 or 0.
-        money: millionths that go with it.
-    """
-
-    positions: Ints
-    place: Ints
-    orders: Ints
-    money: Ints
-
-    @classmethod
-    def of(cls, entries: Entries, positions: Ints, place: Ints) -> Left:
-        """What these entries take with them."""
-        orders = (entries.kind[positions] == Kind.ORDER).astype(np.int64)
-        return cls(positions, place, orders, entries.amount[positions])
-
-
-_NONE = np.empty(0, np.int64)
-NOTHING_LEFT = Left(_NONE, _NONE, _NONE, _NONE)
 
 
 @dataclass(frozen=True, slots=True)

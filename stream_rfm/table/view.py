@@ -9,7 +9,7 @@ import numpy as np
 from stream_rfm.model.arrays import Ints
 from stream_rfm.model.order import Kind
 from stream_rfm.table import window
-from stream_rfm.table.customers import NEVER, NO_SEGMENT
+from stream_rfm.table.customer_row import NEVER, NO_SEGMENT
 from stream_rfm.table.entries import CANCELLED, NOBODY
 from stream_rfm.table.leaving import Leaving
 from stream_rfm.table.store import Store

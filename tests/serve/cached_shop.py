@@ -9,6 +9,16 @@ from stream_rfm.serve.bulk import bulk_of
 from stream_rfm.serve.marks import Table, Watermark
 
 EVERYBODY = 2400
+#: What a partition's stamp says behind the first commit of a shop.
+WATERMARK_1 = {
+    "as_of": 1,
+    "committed_at": 2,
+    "quantiles_version": 3,
+    "offset": 1,
+    "app_id": "shop",
+    "schema": 1,
+    "replaces": False,
+}
 
 
 class Shop:

@@ -6,6 +6,7 @@ from redis import Redis
 
 from stream_rfm.local.valkey import ValkeyServer
 from stream_rfm.serve import cache as caching
+from stream_rfm.serve import stamped
 from stream_rfm.serve.cache import SegmentCache
 from stream_rfm.serve.metrics import Metrics
 from stream_rfm.settings import RedisSettings
@@ -28,7 +29,7 @@ def redis(valkey):
 async def made(valkey, monkeypatch):
     """Makes caches that run, of one deployment each."""
     monkeypatch.setattr(caching, "_LOOK_SECONDS", 0.2)
-    monkeypatch.setattr(caching, "_REFUSED_PAUSE", 0.05)
+    monkeypatch.setattr(stamped, "_REFUSED_PAUSE", 0.05)
     running = []
 
     def make(app_id="shop", sample_seconds=0):

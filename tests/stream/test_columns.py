@@ -18,7 +18,7 @@ from stream_rfm.stream import columns
 from stream_rfm.stream.batches import BATCH_BYTES
 from stream_rfm.stream.publication import Publication, living
 from stream_rfm.stream.record_batches import Records
-from stream_rfm.table.customers import NEVER, NO_SEGMENT
+from stream_rfm.table.customer_row import NEVER, NO_SEGMENT
 from stream_rfm.table.journal import Journal, Told
 from stream_rfm.table.texts import Texts
 

@@ -15,7 +15,7 @@ from stream_rfm.model.grid import load
 from stream_rfm.model.rules import Rules
 from stream_rfm.stream.transition_texts import texts_of
 from stream_rfm.stream.words import Words
-from stream_rfm.table.customers import NEVER, NO_SEGMENT
+from stream_rfm.table.customer_row import NEVER, NO_SEGMENT
 from stream_rfm.table.former import Former
 from stream_rfm.table.moves import CAUSES, Moves, Standings
 

@@ -7,7 +7,7 @@ from scorer import GRID
 
 from stream_rfm.model.rules import Rules
 from stream_rfm.stream.words import Words, standing_key, way_key
-from stream_rfm.table.customers import NO_SEGMENT
+from stream_rfm.table.customer_row import NO_SEGMENT
 from stream_rfm.table.moves import CAUSE, CAUSES
 
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_rfm.table import adding_compiled, customers
-from stream_rfm.table.customers import ROW, Customers, digests_of
+from stream_rfm.table.customer_row import ROW
+from stream_rfm.table.customers import Customers, digests_of
 from stream_rfm.table.texts import Texts
 
 ids = st.lists(st.binary(min_size=1, max_size=40) | st.just(b"c" * 65_535), unique=True, max_size=9)

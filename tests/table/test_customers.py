@@ -5,7 +5,8 @@ import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_rfm.table.customers import NEVER, NO_SEGMENT, Customers
+from stream_rfm.table.customer_row import NEVER, NO_SEGMENT
+from stream_rfm.table.customers import Customers
 
 ids = st.lists(st.binary(min_size=1, max_size=8), unique=True, max_size=40)
 

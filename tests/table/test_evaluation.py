@@ -11,7 +11,7 @@ from stream_rfm.model.grid import every_code_its_own, load
 from stream_rfm.model.quantiles import CutPoints
 from stream_rfm.model.rules import Rules
 from stream_rfm.model.version import Version
-from stream_rfm.table.customers import NEVER
+from stream_rfm.table.customer_row import NEVER
 from stream_rfm.table.evaluation import Evaluator, Scores
 
 CLASSIC = Rules(load("classic-5"))

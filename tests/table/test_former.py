@@ -8,7 +8,7 @@ from scorer import GRID, Scorer
 from stream_rfm.model.era import Era
 from stream_rfm.model.grid import load
 from stream_rfm.model.rules import Rules
-from stream_rfm.table.customers import NO_SEGMENT
+from stream_rfm.table.customer_row import NO_SEGMENT
 from stream_rfm.table.former import Former
 
 pytestmark = pytest.mark.usefixtures("counting")

@@ -6,8 +6,8 @@ from events import DAY, HOUR, START, batch_of, cancel, order, refund
 from scorer import GRID
 
 from stream_rfm.model.rules import Rules
-from stream_rfm.table import fold
 from stream_rfm.table.clock import Clock
+from stream_rfm.table.counting import Counting
 from stream_rfm.table.partition import Partition
 
 pytestmark = pytest.mark.usefixtures("counting")
@@ -65,10 +65,8 @@ def test_restored_it_is_the_same_and_each_event_costs_as_many_bytes_as_anyones(h
 def test_orders_between_cancels_are_counted_together(hot, monkeypatch):
     partition = restored(hot[1], 0, RULES, CLOCK)
     calls = []
-    count = fold._Fold._count
-    monkeypatch.setattr(
-        fold._Fold, "_count", lambda self, where: calls.append(len(where)) or count(self, where)
-    )
+    count = Counting.count
+    monkeypatch.setattr(Counting, "count", lambda self, where: calls.append(len(where)) or count(self, where))
     events = [order("c0", f"z{number}", 1) for number in range(900)]
     events[300], events[600] = cancel("c0", "z9", 1), cancel("c0", "z8", 1)
     partition.advance(batch_of(events), START + DAY)

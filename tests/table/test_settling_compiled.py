@@ -7,7 +7,7 @@ from scorer import GRID, SCORED, UNSCORED
 from stream_rfm.model.rules import Rules
 from stream_rfm.model.transition import Cause
 from stream_rfm.table import settling_compiled as compiled
-from stream_rfm.table.customers import NEVER, NO_SEGMENT, ROW
+from stream_rfm.table.customer_row import NEVER, NO_SEGMENT, ROW
 from stream_rfm.table.evaluation import Evaluator
 from stream_rfm.table.moves import CAUSE
 
