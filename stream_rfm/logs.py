@@ -13,6 +13,9 @@ _TALKATIVE = ("aiokafka", "faust", "kafka", "mode", "asyncio", "aiohttp")
 # transaction is one, on Kafka 4).
 _ALARMED = ("aiokafka.producer.sender", "aiokafka.consumer.group_coordinator")
 
+# These say at "debug" what they are configured with, and what they send, a password among it.
+_TELLING = ("aiokafka.conn", "kafka.admin.client", "kafka.net.connection", "kafka.protocol.parser")
+
 # How the services of Faust begin what they say of themselves.
 _SERVICE_MARK = "[^"
 
@@ -49,7 +52,7 @@ def _is_ours(record: logging.LogRecord) -> bool:
 
 
 def configure(level: str) -> None:
-    """Log from a level on; the libraries only where something is wrong.
+    """Log from a level on; the libraries only where something is wrong, and never what may be a password.
 
     Args:
         level: ``debug``, ``info``, ``warning`` or ``error``.
@@ -69,3 +72,5 @@ def configure(level: str) -> None:
         logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
     for name in _ALARMED:
         logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.ERROR)
+    for name in _TELLING:
+        logging.getLogger(name).setLevel(logging.INFO if level == "debug" else logging.WARNING)

@@ -6,7 +6,7 @@ import pytest
 
 from stream_rfm import logs
 
-NAMES = ("", "aiokafka", "faust", "kafka", "mode", "asyncio", "aiohttp", "aiokafka.producer.sender")
+NAMES = ("", *logs._TALKATIVE, *logs._ALARMED, *logs._TELLING)
 
 
 @pytest.fixture
@@ -75,8 +75,18 @@ def test_libraries_say_only_what_is_wrong(configured):
     assert [entry["message"] for entry in said()] == ["wrong"] * 4
 
 
-def test_debug_hides_nothing(configured):
+def test_debug_hides_nothing_but_what_may_be_a_password(configured):
     said = configured("debug")
-    logging.getLogger("aiokafka.conn").debug("busy")
+    logging.getLogger("aiokafka.client").debug("busy")
     logging.getLogger("stream_rfm.app").info("[^-ScorerApp]: Starting...")
     assert len(said()) == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["aiokafka.conn", "kafka.admin.client", "kafka.net.connection", "kafka.protocol.parser"]
+)
+def test_what_clients_of_kafka_send_may_be_a_password_and_is_never_said(configured, name):
+    said = configured("debug")
+    logging.getLogger(name).debug("Request 3: SaslAuthenticate(auth_bytes=b'hush')")
+    logging.getLogger(name).warning("gone")
+    assert [entry["message"] for entry in said()] == ["gone"]

@@ -9,7 +9,7 @@ from broker import Message, eventually, write
 from flow import command
 from kafka.admin import ACLOperation as Op
 from kafka.admin import ResourceType as Kind
-from secured import USER, SecuredBroker
+from secured import PASSWORD, USER, SecuredBroker
 from workers import Worker
 
 from stream_rfm.kafka.admin import admin_client
@@ -107,6 +107,16 @@ def test_worker_that_may_not_begin_a_transaction_says_so_and_ends(declared, need
         sentence = worker.said.splitlines()[-1]
     assert sentence.startswith(f"Kafka's user {USER} may not WRITE TransactionalId {mine}*: grant it with ")
     assert f"--operation Write --transactional-id {mine} --resource-pattern-type prefixed`" in sentence
+
+
+@pytest.mark.usefixtures("declared")
+def test_a_worker_that_says_all_says_no_password(needed, broker, tmp_path):
+    broker.grant(needed)
+    with Worker(tmp_path / "worker", {"STREAM_RFM_LOG_LEVEL": "debug"}) as worker:
+        worker.wait_until_ready()
+        assert worker.end() == 0
+    assert '"DEBUG"' in worker.said
+    assert PASSWORD not in worker.said
 
 
 def test_right_that_goes_while_it_runs_is_waited_for(declared, needed, broker, tmp_path):
