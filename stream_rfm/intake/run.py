@@ -88,12 +88,13 @@ class Run(Sequence[Record]):
         if size <= 1:
             return ()
         data, headers = self._bytes(start, size) or b"", []
-        count, at = _number(data, 0)
+        count, at = number(data, 0)
         for _ in range(count):
-            size, at = _number(data, at)
-            name = data[at : at + size].decode()
+            size, at = number(data, at)
+            # Kafka takes any bytes as a name; those that are no text are named by their numbers.
+            name = data[at : at + size].decode(errors="backslashreplace")
             at += size
-            size, at = _number(data, at)
+            size, at = number(data, at)
             headers.append((name, None if size < 0 else data[at : at + size]))
             at += max(size, 0)
         return headers
@@ -122,7 +123,7 @@ def offset_of(run: Sequence[Any], which: int) -> int:
     return int(run.places[OFFSET, which]) if isinstance(run, Run) else int(run[which].offset)
 
 
-def _number(data: bytes, at: int) -> tuple[int, int]:
+def number(data: bytes, at: int) -> tuple[int, int]:
     """A number of variable length (ZigZag, seven bits a byte), and where it ends."""
     value = shift = 0
     while data[at] & 0x80:

@@ -17,7 +17,7 @@ from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.memory_records import MemoryRecords
 
-from stream_rfm.intake import kernels
+from stream_rfm.intake import kernels, one_by_one
 from stream_rfm.intake.run import WIDTH, Run
 from stream_rfm.stream.batch_layout import CHECKSUM, COUNT, HEADER, LENGTH, MAGIC, checksum
 
@@ -117,8 +117,18 @@ class WholeBatch:
         Raises:
             CorruptRecordException: it cannot.
         """
-        # A batch of aiokafka's can be gone through once.
-        return list(MemoryRecords(bytes(self.data)).next_batch())
+        try:
+            # A batch of aiokafka's can be gone through once.
+            return list(MemoryRecords(bytes(self.data)).next_batch())
+        except UnicodeDecodeError:  # that is a header's name, and Kafka takes any
+            return list(self._one_by_one())
+
+    def _one_by_one(self) -> Run:
+        part, facts = _part(self)
+        try:
+            return one_by_one.unpacked(bytes(part), *facts)
+        except ValueError as error:
+            raise CorruptRecordException(str(error)) from None
 
 
 class PartitionRecords(fetcher.PartitionRecords):
@@ -213,18 +223,23 @@ def run_of(batches: Sequence[WholeBatch]) -> Sequence[Any]:
 def _in_columns(batches: Sequence[WholeBatch], compiled: kernels.Kernels) -> Run | None:
     """The records in columns; ``None`` if they are not what they should be."""
     parts = []
-    facts = np.empty((5, len(batches)), np.int64)
+    facts = np.empty((4, len(batches)), np.int64)
     for place, batch in enumerate(batches):
-        base, _, _, _, _, attributes, _, stamp, last_stamp, _, _, _, count = HEADER.unpack_from(batch.data)
-        part: Any = batch.data[HEADER.size :]
-        if attributes & _CODEC:
-            part = _DECODE[attributes & _CODEC](part.tobytes())
+        part, facts[:, place] = _part(batch)
         parts.append(part)
-        appended = last_stamp if attributes & _APPEND_TIME else -1
-        facts[:, place] = len(part), count, base, stamp, appended
-    size, count, base, stamp, appended = facts
+    count, base, stamp, appended = facts
+    size = np.fromiter(map(len, parts), np.int64, len(parts))
     data = np.frombuffer(b"".join(parts), np.uint8)
     end = np.cumsum(size)
     places = np.empty((WIDTH, int(count.sum())), np.int64)
     done = compiled.unpack(data, end - size, end, count, base, stamp, appended, places)
     return Run(data, places) if done else None
+
+
+def _part(batch: WholeBatch) -> tuple[Any, tuple[int, int, int, int]]:
+    """A batch's records, uncompressed, and what has to be known of them: see :func:`one_by_one.unpacked`."""
+    base, _, _, _, _, attributes, _, stamp, last_stamp, _, _, _, count = HEADER.unpack_from(batch.data)
+    part: Any = batch.data[HEADER.size :]
+    if attributes & _CODEC:
+        part = _DECODE[attributes & _CODEC](part.tobytes())
+    return part, (count, base, stamp, last_stamp if attributes & _APPEND_TIME else -1)

@@ -114,3 +114,33 @@ def assert_untouched(deployment, orders):
         seen[case.reason] += 1
     assert not letters
     assert seen.total() > 30
+
+
+class NoText(str):
+    """The name of a header as a client sends it that takes any bytes for one."""
+
+    __slots__ = ()
+
+    def encode(self, *_):
+        return b"caf\xe9"
+
+
+def test_the_name_of_a_header_that_is_no_text_stops_nothing(deployment, tmp_path, choose):
+    choose(min_customers=1)
+    command("topics", "create")
+    cancelled = json.dumps(order("c-1", "o-1", type="cancel", amount=None)).encode()
+    header = [(NoText("cafe"), b"1")]
+    sent = [
+        Message(b"c-1", json.dumps(order("c-1", "o-1")).encode(), header, 0),
+        Message(b"c-1", cancelled, header, 0),
+        Message(b"c-1", b"nothing", header, 0),
+        Message(b"c-1", json.dumps(order("c-1", "o-2")).encode(), [], 0),
+    ]
+    with Worker(tmp_path / "worker") as worker:
+        worker.wait_until_ready()
+        write(deployment.servers, deployment.topics.orders.name, sent)
+        assert eventually(lambda: worker.metric("stream_rfm_order_events_total", type="order") == 2, 30)
+        assert worker.metric("stream_rfm_order_events_total", type="cancel") == 1
+        assert worker.end() == 0
+    [letter] = dead_letters(deployment).values()
+    assert (letter.value, letter.headers[0]) == (b"nothing", ("caf\\xe9", b"1"))

@@ -1,3 +1,4 @@
+import gzip
 import time
 
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from stream_rfm.intake import kernels
 from stream_rfm.intake.run import Run
 from stream_rfm.stream import fetched as module
-from stream_rfm.stream.batch_layout import CHECKSUM, HEADER, MAGIC, checksum
+from stream_rfm.stream.batch_layout import CHECKSUM, HEADER, LENGTH, MAGIC, checksum
 from stream_rfm.stream.direct_fetch import DirectFetch
 from stream_rfm.stream.fetched import Fetched, committed_batches, run_of, use_fetched
 
@@ -128,6 +129,32 @@ def test_batches_that_do_not_hold_together_are_aiokafkas_to_refuse():
     for bad in (good[:57] + (4).to_bytes(4) + good[61:], good[:61] + b"\x02" + good[62:]):
         with pytest.raises(CorruptRecordException):
             run_of(list(batches(bad)))
+
+
+@pytest.mark.parametrize("codec", [0, 1])
+@pytest.mark.parametrize("compiled", [True, False])
+def test_the_name_of_a_header_may_be_of_any_bytes(compiled, codec, monkeypatch):
+    """A client that takes bytes for it may send some that are no UTF-8, and Kafka takes them."""
+    from aiokafka.record.default_records import DefaultRecordBatchBuilder  # noqa: PLC0415 - only here
+
+    kernels.load()
+    if not compiled:
+        monkeypatch.setattr(kernels._Shelf, "kernels", None)
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 20)
+    for place in range(2):
+        builder.append(place, 5, b"key", b"value", [("caf?", b"said")])
+    data = bytes(builder.build())
+    records = data[HEADER.size :].replace(b"caf?", b"caf\xe9")
+    if codec:
+        records = gzip.compress(records)
+    good = bytearray(data[: HEADER.size] + records)
+    good[LENGTH] = (len(good) - LENGTH.stop).to_bytes(4)
+    good[22] |= codec
+    found = run_of(list(batches(bytes(good))))
+    assert [(record.offset, record.headers) for record in found] == [
+        (0, [("caf\\xe9", b"said")]),
+        (1, [("caf\\xe9", b"said")]),
+    ]
 
 
 @pytest.mark.parametrize("magic", [0, 1, 2])
