@@ -12,7 +12,6 @@ import asyncio
 from typing import Any
 
 from aiokafka import errors
-from aiokafka.client import CoordinationType
 from aiokafka.producer.sender import AddOffsetsToTxnHandler, AddPartitionsToTxnHandler, EndTxnHandler
 
 # As long as the markers of a transaction take to be written, more or less.
@@ -28,7 +27,6 @@ class SentOnce:
 
     group: Any
     _sender: Any
-    _default_backoff: float
 
     async def do(self, node_id: int) -> bool:
         """Send the request; says whether it was answered with success. One never sent is sent later."""
@@ -36,9 +34,8 @@ class SentOnce:
         try:
             response = await self._sender.client.send(node_id, request, group=self.group)
         except errors.NodeNotReadyError:
-            # There was no connection to send it by.
-            self._sender._coordinator_dead(CoordinationType.TRANSACTION)  # noqa: SLF001 - as aiokafka does
-            await asyncio.sleep(self._default_backoff)
+            # There was no connection to send it by; whoever it is for may be another broker by now.
+            await asyncio.sleep(self.handle_error())  # type: ignore[attr-defined]  # the handler's
             return False
         except errors.KafkaError as error:
             name = type(request).__name__

@@ -2,12 +2,16 @@ from dataclasses import replace
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.client import CoordinationType
+from aiokafka.errors import NodeNotReadyError
 from aiokafka.structs import OffsetAndMetadata
-from members import member_of, transactions_of, values_in, work_of
+from intercepted import intercept
+from members import committed, member_of, transactions_of, values_in, work_of
 
 from stream_rfm.kafka.declare import declare
 from stream_rfm.local.kafka import KafkaBroker
 from stream_rfm.local.services import Endpoints
+from stream_rfm.stream.offset_commit import FencedOffsetCommit
 from stream_rfm.stream.sent_once import NotAnsweredError
 from stream_rfm.stream.transaction import NotCommittedError
 
@@ -61,3 +65,27 @@ async def test_commit_that_was_not_answered_is_not_sent_again(there, broker):
         await transactions.commit(work_of(there, b"next"), member.membership)
     # What was open was committed or aborted as a whole by then, and nothing is behind it that is not ours.
     assert await values_in(there, topic) in ([b"next"], [b"open", b"next"])
+
+
+async def test_a_coordinator_that_is_gone_is_looked_for_whosever_it_was(declared, monkeypatch):
+    """In a cluster the group's coordinator may go away while the transaction's stays."""
+    async with member_of(declared) as member, transactions_of(declared) as transactions:
+        await transactions.commit(work_of(declared, b"1"), member.membership)
+        client, looked_for, gone = transactions._producer.client, [], [True]
+        lookup = client.coordinator_lookup
+
+        def refused(_):
+            if gone.pop():
+                gone.append(False)
+                raise NodeNotReadyError
+            gone.append(False)
+
+        async def looked(kind, key):
+            looked_for.append(kind)
+            return await lookup(kind, key)
+
+        intercept(client, FencedOffsetCommit, refused)
+        monkeypatch.setattr(client, "coordinator_lookup", looked)
+        await transactions.commit(work_of(declared, b"2", offset=2), member.membership)
+    assert looked_for == [CoordinationType.GROUP]
+    assert await committed(declared) == {0: 2}
