@@ -23,6 +23,9 @@ _MAX_POLL_RECORDS = 8_000
 _FETCH_BYTES = 4 << 20
 # By its heartbeat a worker hears that partitions move: until then nobody takes them over.
 _HEARTBEAT_SECONDS = 0.5
+# aiokafka would leave the group when nothing was fetched through it for so long, and not join again before
+# something is; records are not fetched through it, and orders may be away for longer than any bound.
+_LONGEST_IDLE_SECONDS = 1e9
 # After so long partitions that were added are seen, and end the worker; Kafka's default is five minutes.
 _METADATA_MS = 30_000
 
@@ -83,6 +86,7 @@ def faust_app_of(settings: Settings) -> ScorerApp:
         stream_recovery_delay=0,
         worker_redirect_stdouts=False,
         broker_max_poll_records=_MAX_POLL_RECORDS,
+        broker_max_poll_interval=_LONGEST_IDLE_SECONDS,
         consumer_metadata_max_age_ms=_METADATA_MS,
         broker_session_timeout=kafka.session_timeout_seconds,
         broker_rebalance_timeout=kafka.session_timeout_seconds,

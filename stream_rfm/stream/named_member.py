@@ -4,6 +4,9 @@ That is Kafka's static membership (KIP-345). aiokafka joins under a name (``grou
 heartbeats do not say it: a worker whose name has gone to another process would hear that it is unknown,
 join again, and take the name back, and so on for ever. Here heartbeats are of version 3, which says it, and
 who hears that the name is another's ends (``docs/decisions/0013-static-membership.md``).
+
+Nor does a member give up here. aiokafka keeps what the group refuses until somebody asks it for records, and
+is no member meanwhile; nobody does, as records are fetched otherwise.
 """
 
 from __future__ import annotations
@@ -21,6 +24,9 @@ from aiokafka.protocol.group import HeartbeatRequest, HeartbeatResponse_v1
 from aiokafka.protocol.types import Int32, Schema, String
 
 log = logging.getLogger(__name__)
+
+# After the group has refused something, before it is asked again.
+_PAUSE_SECONDS = 1.0
 
 #: FENCED_INSTANCE_ID; aiokafka has no class for it.
 FENCED_INSTANCE_ID = 82
@@ -60,7 +66,7 @@ class NamedHeartbeat(Request[HeartbeatRequest_v3]):
 
 
 class NamedMember(GroupCoordinator):
-    """aiokafka's coordinator of a group, but it says its name, and goes when that is another's."""
+    """aiokafka's coordinator of a group, but it says its name, ends when that is another's, else goes on."""
 
     #: What to do when the name has gone to another process; called in the consumer's thread.
     on_fenced: Callable[[], None]
@@ -79,6 +85,21 @@ class NamedMember(GroupCoordinator):
             await asyncio.wait([self._closing])
             raise errors.KafkaError("another process has joined under this name")
         return response
+
+    async def _push_error_to_user(self, error: BaseException) -> None:
+        """Join again after a while, instead of waiting until somebody has taken the error."""
+        if not self._closing.done():
+            log.warning("the group refuses this worker; joining again", extra={"reason": str(error)})
+            await asyncio.wait([self._closing], timeout=_PAUSE_SECONDS)
+            self.request_rejoin()
+
+    async def _coordination_routine(self) -> None:
+        """Begin anew after what nobody expects: without it no partition would be had, or left, any more."""
+        while not self._closing.done():
+            try:
+                await super()._coordination_routine()
+            except errors.KafkaError as error:
+                await self._push_error_to_user(error)
 
 
 def say_names(on_fenced: Callable[[], None]) -> None:

@@ -150,9 +150,7 @@ class BatchConsumer(driver.Consumer):
         self._fetch.go_on(positions)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's name
-        # The group takes a member for gone that has fetched nothing for very long.
-        with self._member._subscription.fetch_context():  # noqa: SLF001 - aiokafka keeps it there
-            return await self._fetch.take(active_partitions or (), timeout)
+        return await self._fetch.take(active_partitions or (), timeout)
 
     def highwater(self, tp: TP) -> int | None:  # type: ignore[override]  # Faust's own has none, too
         """The offset behind the last record of a partition; ``None`` as long as nothing was fetched of it."""

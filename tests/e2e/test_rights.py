@@ -17,6 +17,8 @@ from stream_rfm.kafka.declare import declare
 from stream_rfm.kafka.rights import RightsError, check_rights
 from stream_rfm.local.services import Endpoints
 
+REFUSED = "the group refuses this worker; joining again"
+
 
 @pytest.fixture(scope="module")
 def broker(services, tmp_path_factory):  # noqa: ARG001 - with which the cache for quick starts is there
@@ -138,4 +140,26 @@ def test_right_that_goes_while_it_runs_is_waited_for(declared, needed, broker, t
         assert worker.running
         broker.grant([transitions])
         assert eventually(lambda: worker.metric("stream_rfm_order_events_total") == 1, 30)
+        assert worker.end() == 0
+
+
+def test_right_on_the_group_that_goes_while_it_runs_is_waited_for(declared, needed, broker, tmp_path, choose):
+    choose(kafka__session_timeout_seconds=6)
+    group = (Op.READ, Kind.GROUP, declared.settings.app_id)
+    broker.grant(needed)
+    order = {"customer_id": "c-1", "order_id": "o-1", "amount": "1", "ts": "2025-01-01T00:00:00Z"}
+    with Worker(tmp_path / "worker") as worker:
+        worker.wait_until_ready()
+        broker.revoke([group])
+        # It tries again each second, and after a session the group knows it no more.
+        assert eventually(lambda: len(worker.logged(REFUSED)) > 8, 60)
+        assert "GroupAuthorizationFailedError" in worker.logged(REFUSED)[-1]["reason"]
+        write(
+            broker.bootstrap_servers,
+            declared.topics.orders.name,
+            [Message(b"c-1", json.dumps(order).encode())],
+        )
+        assert worker.running
+        broker.grant([group])
+        assert eventually(lambda: worker.metric("stream_rfm_order_events_total") == 1, 60)
         assert worker.end() == 0

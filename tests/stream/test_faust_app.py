@@ -20,3 +20,8 @@ def test_session_and_timeouts_are_those_of_the_settings(deployment):
     conf = faust_app_of(deployment.settings.model_copy(update={"kafka": kafka})).conf
     assert (conf.broker_session_timeout, conf.broker_heartbeat_interval) == (1.0, 0.25)
     assert conf.broker_request_timeout > conf.broker_session_timeout
+
+
+def test_no_outage_is_long_enough_for_a_worker_to_leave_its_group(deployment):
+    # aiokafka would not join again: nothing is fetched through it.
+    assert faust_app_of(deployment.settings).conf.broker_max_poll_interval > 365 * 86_400
