@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from stream_rfm.kafka.topics import LARGEST_RECORD
 from stream_rfm.model import instant, scoring, version
 from stream_rfm.model.arrays import Bools, Column, Ints
 from stream_rfm.model.order import Rejected
@@ -17,6 +18,7 @@ from stream_rfm.stream import json_texts
 from stream_rfm.stream.batches import Message
 from stream_rfm.stream.columns import Columns
 from stream_rfm.stream.transition_texts import texts_of
+from stream_rfm.stream.waiting import size_of
 from stream_rfm.stream.words import Words, standing_key
 from stream_rfm.table.customer_row import NO_SEGMENT
 from stream_rfm.table.moves import Moves
@@ -34,6 +36,8 @@ _SEGMENT_VALUE = (
 )
 # The columns of customers that segments are published of.
 _PUBLISHED = ("segment", "r", "f", "m", "scored_at", "version", "sequence", "revision")
+# What a dead letter may hold of a record, in bytes: the topic takes a little more, for what we say of it.
+_LARGEST_LETTER = LARGEST_RECORD - (64 << 10)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -132,16 +136,24 @@ def version_of(record: Any) -> Version:
 
 
 def dead_letter(topic: str, partition: int, record: Any, reason: Rejected) -> Message:
-    """The untouched record, with where it was and why it cannot count."""
-    headers = [
-        *(record.headers or ()),
+    """The untouched record, with where it was and why it cannot count.
+
+    What came compressed may be larger than a topic takes: of such a record only that is said, and its size.
+    """
+    key, value, headers = record.key, record.value, list(record.headers or ())
+    size = size_of(record)
+    if size > _LARGEST_LETTER:
+        key, value, headers = None, None, []
+    headers += [
         ("reason", reason.reason.value.encode()),
         ("detail", reason.detail[:500].encode("utf-8", "replace")),
         ("topic", topic.encode()),
         ("partition", str(partition).encode()),
         ("offset", str(record.offset).encode()),
     ]
-    return record.key, record.value, headers
+    if size > _LARGEST_LETTER:
+        headers.append(("omitted-bytes", str(size).encode()))
+    return key, value, headers
 
 
 def segment_documents(store: Store, rows: Ints, partition: int) -> Iterator[tuple[bytes, dict[str, Any]]]:

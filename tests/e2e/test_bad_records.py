@@ -8,6 +8,7 @@ import pytest
 from bad_records import cases, order
 from broker import Message, eventually, records, write
 from flow import cached, command, exported
+from kafka import KafkaProducer
 from shop import MARK, START, iso
 from workers import Worker
 
@@ -144,3 +145,26 @@ def test_the_name_of_a_header_that_is_no_text_stops_nothing(deployment, tmp_path
         assert worker.end() == 0
     [letter] = dead_letters(deployment).values()
     assert (letter.value, letter.headers[0]) == (b"nothing", ("caf\\xe9", b"1"))
+
+
+def test_what_came_compressed_and_is_larger_than_any_topic_takes_stops_nothing(deployment, tmp_path, choose):
+    choose(min_customers=1)
+    command("topics", "create")
+    topic, large = deployment.topics.orders.name, b"x" * (17 << 20)
+    with Worker(tmp_path / "worker") as worker:
+        worker.wait_until_ready()
+        with KafkaProducer(
+            bootstrap_servers=deployment.servers,
+            compression_type="gzip",
+            max_request_size=64 << 20,
+        ) as producer:
+            producer.send(topic, large, b"c-1", [("trace", b"1")], partition=0).get(30)
+        write(deployment.servers, topic, [good("after", 0)])
+        assert eventually(lambda: worker.metric("stream_rfm_order_events_total", type="order") == 1, 60)
+        assert worker.metric("stream_rfm_commits_total", result="aborted") == 0
+        assert worker.end() == 0
+    [letter] = dead_letters(deployment).values()
+    said = dict(letter.headers)
+    assert (letter.key, letter.value, "trace" in said) == (None, None, False)
+    assert (said["reason"], said["offset"], said["partition"]) == (b"invalid-document", b"0", b"0")
+    assert int(said["omitted-bytes"]) > len(large)
