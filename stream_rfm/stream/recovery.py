@@ -106,11 +106,13 @@ class StateRecovery(Recovery):
             RebalanceAgain: they do. Faust's own hears of it when they have been assigned, and until then the
                 whole group would stand still for as long as this takeover takes.
             ServiceStopped: the worker ends.
+            TimeoutError: it has taken too long.
         """
         moves: tuple[Any, ...] = self.signal_recovery_start, self._revoked
         ended = await self.wait_first(coro, *moves, timeout=timeout)
         if ended.stopped:
-            raise ServiceStopped
+            # It is said of what has taken too long as well, and that is to be tried again.
+            raise ServiceStopped if self.should_stop else TimeoutError
         if any(event.is_set() for event in moves):
             raise RebalanceAgain
 

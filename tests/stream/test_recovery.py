@@ -13,6 +13,7 @@ from members import committed
 from parts import order
 from workers import Worker
 
+from stream_rfm.app import create_app
 from stream_rfm.kafka.admin import admin_client
 from stream_rfm.stream.export import Export
 
@@ -168,3 +169,9 @@ async def test_zombie_commits_nothing_and_works_again_when_it_is_back(group, tmp
         assert await committed(group) == {0: 9, 1: 9, 2: 9}
         assert counted(zombie) > 9 - before
         assert (await asyncio.to_thread(zombie.end), await asyncio.to_thread(other.end)) == (0, 0)
+
+
+async def test_what_takes_too_long_is_tried_again_and_is_no_end_of_the_worker(deployment):
+    recovery = create_app(deployment.settings).tables.recovery
+    with pytest.raises(TimeoutError):
+        await recovery._wait(asyncio.sleep(60), timeout=0.05)
