@@ -21,6 +21,7 @@ from stream_rfm.settings import Settings, variable
 from stream_rfm.stream.changelog import Changelog
 from stream_rfm.stream.committed import stable_offsets
 from stream_rfm.stream.edges import edges
+from stream_rfm.stream.first_report import first_report
 from stream_rfm.stream.going_on import Bounds, go_on
 from stream_rfm.stream.lane import Lane
 from stream_rfm.stream.merging import Merging
@@ -110,7 +111,9 @@ class Takeover:
         committed = await asyncio.to_thread(stable_offsets, self._kafka, self._group, places)
         if merge:
             await self._follower.caught_up()
-            self.merging.start(self._versions.latest, committed.get((self._topics.summaries.name, 0), 0))
+            reports = self._topics.summaries.name
+            first = await first_report(self._kafka, reports, committed.get((reports, 0)))
+            self.merging.start(self._versions.latest, first)
         else:
             self.merging.stop()
         if not wanted:

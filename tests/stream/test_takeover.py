@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from kafka import TopicPartition as Place
+from lost_records import lose
 from members import member_of
 from parts import Record, order, parts_of
 
@@ -133,3 +134,14 @@ async def test_partitions_that_were_added_meanwhile_end_it(declared, member):
             admin.create_partitions({orders: 4})
         with pytest.raises(ChangelogError, match=rf"{orders} has 4 partitions by now, not 3, .*APP_ID"):
             await parts.take_over(member, 0, 1, 2)
+
+
+async def test_reports_that_are_gone_do_not_keep_the_worker_that_merges(declared, member):
+    reports = declared.topics.summaries.name
+    async with AIOKafkaProducer(bootstrap_servers=declared.servers) as producer:
+        for _ in range(4):
+            await producer.send_and_wait(reports, b"report", b"0", partition=0)
+    await asyncio.to_thread(lose, declared.settings.kafka, reports, 4)
+    async with parts_of(declared.settings, "one") as one:
+        await one.take_over(member, 0, 1, 2, merge=True)
+        assert one.merging.position == 4
