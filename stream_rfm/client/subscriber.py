@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
-from kafka.errors import CommitFailedError, KafkaError
+from kafka.errors import CommitFailedError, KafkaError, RebalanceInProgressError
 
 from stream_rfm.client import transition
 from stream_rfm.client.transition import SegmentTransition
@@ -38,9 +39,9 @@ class TransitionSubscriber:
                 ...
 
     With a group, several subscribers share the work and go on where the group was. A transition counts as
-    processed when the next one is asked for; what was not is delivered again, so that a program which
-    minds should remember ``ce_id``. Without a group every subscriber gets everything, and nothing is
-    remembered.
+    processed when the next one is asked for; what was not is delivered again, also to a group that began at
+    ``latest``, so that a program which minds should remember ``ce_id``. Without a group every subscriber
+    gets everything, and nothing is remembered.
     """
 
     def __init__(
@@ -69,6 +70,8 @@ class TransitionSubscriber:
         self._given: dict[TopicPartition, int] = {}
         self._processed: dict[TopicPartition, int] = {}
         self._waiting: deque[_Fetched] = deque()
+        # Where the group is known to have committed something.
+        self._begun: set[TopicPartition] = set()
         self._committed_at = time.monotonic()
         try:
             self._consumer = KafkaConsumer(
@@ -156,21 +159,47 @@ class TransitionSubscriber:
     def _fetch(self, timeout: float) -> list[_Fetched]:
         self._commit()
         arrived = self._consumer.poll(timeout_ms=round(timeout * 1000))
+        self._begin(arrived)
         return [
             (place, record.offset, _transition(record))
             for place, records in arrived.items()
             for record in records
         ]
 
+    def _begin(self, arrived: Mapping[TopicPartition, list[Any]]) -> None:
+        """Commit where the group begins, before anything is given.
+
+        Where it has committed nothing, whoever comes next would begin at the end anew, behind what was given
+        and not processed, and behind what came while nobody was there.
+        """
+        if self._group is None:
+            return
+        begins: dict[TopicPartition, int] = {}
+        for place in self._consumer.assignment() - self._begun:
+            some = arrived.get(place)
+            # Without a place to read from yet, nothing comes of it either.
+            at = some[0].offset if some else self._consumer.position(place, timeout_ms=0)
+            if at is not None:
+                begins[place] = at
+        if self._commit_offsets(begins):
+            self._begun |= begins.keys()
+
     def _commit(self) -> None:
         processed, self._processed = self._processed, {}
         self._committed_at = time.monotonic()
-        if self._group is None or not processed:
-            return
+        if self._group is not None:
+            self._commit_offsets(processed)
+
+    def _commit_offsets(self, offsets: Mapping[TopicPartition, int]) -> bool:
+        """Whether the group has them now."""
+        if not offsets:
+            return True
         try:
-            self._consumer.commit({place: OffsetAndMetadata(at, "", -1) for place, at in processed.items()})
-        except CommitFailedError:
+            self._consumer.commit({place: OffsetAndMetadata(at, "", -1) for place, at in offsets.items()})
+        except (CommitFailedError, RebalanceInProgressError):
             _log.info("The group has given the partitions to another member, which gets these again.")
+            return False
+        return True
 
 
 def _transition(record: Any) -> SegmentTransition | None:

@@ -37,6 +37,13 @@ def numbered(first, last, partition=0):
     return [message(moved("c-1", sequence), partition) for sequence in range(first, last + 1)]
 
 
+def stand_at_the_end(transitions):
+    """Have a new group find where it begins, by what is not the subscriber's own way of asking."""
+    consumer = transitions._consumer
+    assert eventually(lambda: consumer.poll(100) or consumer.assignment())
+    assert None not in {consumer.position(place) for place in consumer.assignment()}
+
+
 def test_without_a_group_it_begins_now_and_everybody_gets_everything(publish, subscriber):
     publish(*numbered(1, 3))
     with subscriber() as one, subscriber() as other:
@@ -78,6 +85,29 @@ def test_what_a_failed_program_had_not_processed_comes_again(publish, subscriber
             process()
     with subscriber(group="g", start="earliest") as transitions:
         assert sequences(transitions, 2) == [1, 2]
+
+
+def test_new_group_gets_again_what_it_had_not_processed_of_what_came_since_it_began(publish, subscriber):
+    publish(*numbered(1, 1))
+    with subscriber(group="g") as transitions:
+        stand_at_the_end(transitions)
+        publish(*numbered(2, 3))
+        assert sequences(transitions, 1) == [2]  # and the program ends before it is processed
+    publish(*numbered(4, 4))
+    with subscriber(group="g") as transitions:
+        given = []
+        assert eventually(lambda: given.extend(transitions.poll(0.5)) or len(given) == 3)
+        assert [t.sequence for t in given] == [2, 3, 4]
+
+
+def test_group_goes_on_where_it_began_in_partitions_of_which_it_has_processed_nothing(publish, subscriber):
+    publish(*numbered(1, 1, partition=1))
+    with subscriber(group="g") as transitions:
+        stand_at_the_end(transitions)
+        assert transitions.poll(0.01) == []
+    publish(*numbered(2, 2, partition=1))
+    with subscriber(group="g") as transitions:
+        assert [t.sequence for t in transitions.poll(10)] == [2]
 
 
 def test_broken_off_iteration_goes_on_where_it_was(publish, subscriber):
