@@ -84,27 +84,28 @@ class SegmentTransition:
     raw: Mapping[str, Any] = field(repr=False, compare=False)
 
 
-def read(headers: Mapping[str, bytes], value: bytes | None) -> SegmentTransition:
+def read(headers: Mapping[str, bytes | None], value: bytes | None) -> SegmentTransition:
     """The transition that a record holds.
 
     Args:
-        headers: the record's headers by name.
+        headers: the record's headers by name; one without a value is none.
         value: its value.
 
     Raises:
         ValueError: the record holds none that this version can read.
     """
-    kind = headers.get("ce_type", b"").decode()
+    texts = {name: text for name, text in headers.items() if text is not None}
+    kind = texts.get("ce_type", b"").decode()
     if kind != EVENT_TYPE:
         raise ValueError(f"its ce_type is {kind!r}, not {EVENT_TYPE!r}")
     try:
         said = json.loads(value or b"")
         return SegmentTransition(
-            ce_id=headers["ce_id"].decode(),
+            ce_id=texts["ce_id"].decode(),
             ce_type=kind,
-            ce_source=headers["ce_source"].decode(),
-            ce_time=_instant(headers["ce_time"].decode() if "ce_time" in headers else None),
-            ce_subject=headers["ce_subject"].decode() if "ce_subject" in headers else None,
+            ce_source=texts["ce_source"].decode(),
+            ce_time=_instant(texts["ce_time"].decode() if "ce_time" in texts else None),
+            ce_subject=texts["ce_subject"].decode() if "ce_subject" in texts else None,
             customer_id=said["customer_id"],
             sequence=said["sequence"],
             source=said["from"],
@@ -120,7 +121,7 @@ def read(headers: Mapping[str, bytes], value: bytes | None) -> SegmentTransition
             advice=said["advice"],
             raw=said,
         )
-    except (KeyError, TypeError, ArithmeticError) as error:
+    except (KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"it has not the fields of a transition: {type(error).__name__} {error}") from None
 
 

@@ -67,11 +67,26 @@ def test_unknown_fields_are_ignored_and_kept_in_raw():
         ({"ce_type": b"stream-rfm.segment.transition.v1", "ce_id": b"1", "ce_source": b"x"}, b"\xff"),
         ({"ce_type": b"stream-rfm.segment.transition.v1", "ce_id": b"1", "ce_source": b"x"}, b"[]"),
         ({"ce_type": b"\xff"}, b"{}"),
+        ({"ce_type": None}, b"{}"),
+        ({"ce_type": b"stream-rfm.segment.transition.v1", "ce_id": None, "ce_source": b"x"}, b"{}"),
+        (
+            {"ce_type": b"stream-rfm.segment.transition.v1", "ce_id": b"1", "ce_source": b"x"},
+            b"[" * 200_000 + b"]" * 200_000,
+        ),
     ],
 )
 def test_anything_else_is_a_value_error(headers, value):
     with pytest.raises(ValueError, match=r"."):
         read(headers, value)
+
+
+def test_header_without_a_value_is_as_one_that_is_not_there():
+    said = message(moved("c-1"))
+    headers = dict(said.headers)
+    without = read({**headers, "ce_time": None, "ce_subject": None}, said.value)
+    assert (without.ce_time, without.ce_subject) == (None, None)
+    with pytest.raises(ValueError, match="fields of a transition: KeyError 'ce_id'"):
+        read({**headers, "ce_id": None}, said.value)
 
 
 def test_money_that_is_none_is_a_value_error():

@@ -1,9 +1,11 @@
+import asyncio
 import logging
 from itertools import islice
 from threading import Thread
 
 import crc32c
 import pytest
+from aiokafka import AIOKafkaProducer
 from broker import Message, eventually, write
 from kafka import KafkaProducer
 from kafka.record import util
@@ -162,18 +164,26 @@ def test_transitions_of_an_open_or_aborted_transaction_are_not_seen(deployment, 
         producer.close(timeout=5)
 
 
+async def write_header_without_value(servers, topic):
+    """Write what the other client does not let through."""
+    async with AIOKafkaProducer(bootstrap_servers=servers) as producer:
+        await producer.send_and_wait(topic, b"{}", b"c-secret", 0, headers=[("ce_type", None)])
+
+
 def test_record_that_is_no_transition_is_passed_over_and_logged_without_its_customer(
-    publish, subscriber, caplog
+    deployment, topic, publish, subscriber, caplog
 ):
     publish(
         Message(b"c-secret", b"no JSON", partition=0),
         Message(b"c-secret", None, partition=0),
-        *numbered(1, 1),
+        Message(b"c-secret", b"[" * 200_000, message(moved("c-secret")).headers, partition=0),
     )
+    asyncio.run(write_header_without_value(deployment.servers, topic))
+    publish(*numbered(1, 1))
     with caplog.at_level(logging.INFO), subscriber(group="g", start="earliest") as transitions:
-        assert sequences(transitions, 1) == [1]
+        assert eventually(lambda: [t.sequence for t in transitions.poll(0.5)] == [1])
     said = [record.getMessage() for record in caplog.records if record.name.startswith("stream_rfm")]
-    assert len(said) == 2
+    assert len(said) == 4
     assert "offset 0: its ce_type is ''" in said[0]
     assert "secret" not in "".join(said)
 
