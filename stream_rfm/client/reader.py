@@ -18,6 +18,8 @@ from stream_rfm.client.connections import Connections
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AT_ONCE = 1000
+# As many connections as threads ask at the same time: of itself redis-py makes no more than 100.
+_CONNECTIONS = 2**31
 
 
 class UnreadableError(ValueError):
@@ -94,8 +96,12 @@ class SegmentReader:
         # One more try, for a connection that the server has closed while nobody used it.
         retry = Retry(NoBackoff(), 1)
         try:
-            self._redis = Redis.from_url(
-                url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry
+            self._redis = Redis.from_url(  # a limit in the URL goes before this one
+                url,
+                socket_timeout=timeout,
+                socket_connect_timeout=timeout,
+                retry=retry,
+                max_connections=_CONNECTIONS,
             )
         except ValueError:  # its message may quote a part of the URL, and that part a password
             raise ValueError("It is no URL of a Redis: redis://host:port/0 is one.") from None

@@ -1,13 +1,16 @@
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 
 import msgpack
 import pytest
+from broker import eventually
 from redis import Redis, RedisError
 
 from stream_rfm.client import CustomerSegment, SegmentReader, UnreadableError
 from stream_rfm.local.valkey import ValkeyServer
 
+THREADS = 120
 SAID = {
     "segment": "loyal",
     "code": "345",
@@ -120,6 +123,38 @@ def test_answer_is_waited_for_no_longer_than_the_timeout(tmp_path):
         own.kill()
         with SegmentReader(own.url, timeout=0.2) as reader, pytest.raises(RedisError):
             reader.get("c-1")
+
+
+@pytest.fixture
+def asked_together(tmp_path):
+    """What threads get that ask a Redis at the same time: none has an answer before all have asked."""
+    with ValkeyServer(tmp_path) as own, ThreadPoolExecutor(THREADS) as threads:
+
+        def ask(options=""):
+            with SegmentReader(own.url + options, timeout=30) as reader:
+                pool = reader._connections._pool
+                own.pause()
+                try:
+                    asked = [threads.submit(reader.get, f"c-{number}") for number in range(THREADS)]
+                    assert eventually(
+                        lambda: pool._created_connections == THREADS or any(each.done() for each in asked)
+                    )
+                finally:
+                    own.resume()
+                wait(asked)
+                return [each.exception() for each in asked]
+
+        yield ask
+
+
+def test_as_many_threads_as_there_are_may_ask_at_the_same_time(asked_together):
+    assert asked_together() == [None] * THREADS
+
+
+def test_who_limits_the_connections_in_the_url_has_no_more(asked_together):
+    refused = [error for error in asked_together("?max_connections=5") if error is not None]
+    assert refused
+    assert all(isinstance(error, RedisError) for error in refused)
 
 
 def test_connection_that_the_server_has_closed_is_no_failure(redis, reader):
