@@ -47,6 +47,10 @@ class Door:
         for pump in list(self._pumps):
             pump.cancel()
 
+    def lead_to(self, target: int) -> None:
+        """Lead new connections to another port; those that there are stay where they are."""
+        self._target = target
+
     async def slow_down(self, lag: float) -> None:
         """Deliver what is read from now on so many seconds later."""
         self._lag = lag

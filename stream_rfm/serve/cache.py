@@ -172,6 +172,7 @@ class SegmentCache:
             self._failures += 1
             if self._failures == 1:
                 log.warning("redis is away; scoring goes on", extra={"error": type(error).__name__})
+            await self._calls.hang_up()
             return False
         finally:
             end_if_cancelled()

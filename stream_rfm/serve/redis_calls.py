@@ -197,6 +197,17 @@ class RedisCalls:
         values: list[Any] = await self._redis.mget(keys)
         return values
 
+    async def hang_up(self) -> None:
+        """Have what is asked next go by new connections.
+
+        Behind the address there may be another server by now, while the one that these lead to goes on to
+        answer, as a replica that takes nothing.
+        """
+        await self._writing.close()
+        with suppress(RedisError, OSError):
+            # Not those by which something is being asked.
+            await self._redis.connection_pool.disconnect(inuse_connections=False)
+
     async def close(self) -> None:
         """Close the connections."""
         await self._writing.close()

@@ -32,8 +32,8 @@ async def made(valkey, monkeypatch):
     monkeypatch.setattr(stamped, "_REFUSED_PAUSE", 0.05)
     running = []
 
-    def make(app_id="shop", sample_seconds=0):
-        settings = RedisSettings(url=valkey.url, timeout_seconds=0.3, sample_seconds=sample_seconds)
+    def make(app_id="shop", sample_seconds=0, url=valkey.url):
+        settings = RedisSettings(url=url, timeout_seconds=0.3, sample_seconds=sample_seconds)
         cache = SegmentCache(settings, app_id, Metrics(), lambda: None)
         running.append((cache, asyncio.create_task(cache.run())))
         return cache

@@ -3,7 +3,10 @@
 import asyncio
 
 from cached_shop import EVERYBODY, WATERMARK_1, Shop, held, revisions, stamped
+from door import Door
+from redis import Redis
 
+from stream_rfm.local.valkey import ValkeyServer
 from stream_rfm.serve import outbox
 from stream_rfm.serve.marks import Watermark
 
@@ -74,6 +77,32 @@ async def test_outage_costs_nothing_but_time(made, redis, valkey, caplog):
     assert "writing all" not in caplog.text, (
         "what it did when nobody listened any more is no stranger's doing"
     )
+
+
+async def test_server_that_has_become_a_replica_is_left_for_the_one_behind_the_address(
+    made, redis, valkey, tmp_path
+):
+    with ValkeyServer(tmp_path) as other, Redis.from_url(other.url) as now:
+        [ours], [theirs] = valkey.ports, other.ports
+        door = Door(ours)
+        await door.open()
+        try:
+            shop = Shop(made(url=f"redis://127.0.0.1:{door.port}/0"))
+            shop.adopt(range(EVERYBODY))
+            shop.commit([])
+            await shop.settled()
+            redis.replicaof("127.0.0.1", theirs)
+            door.lead_to(theirs)
+            shop.revisions[:] = 2
+            shop.commit(range(EVERYBODY))
+            async with asyncio.timeout(20):
+                while revisions(now) != dict.fromkeys(range(EVERYBODY), 2):
+                    await shop.settled(20)
+                    await asyncio.sleep(0.05)
+            assert stamped(now) == {**WATERMARK_1, "offset": 2}
+        finally:
+            redis.replicaof("NO", "ONE")
+            await door.cut()
 
 
 async def test_successor_relies_on_what_its_own_deployment_wrote(made, redis):

@@ -170,6 +170,18 @@ async def test_a_call_that_fails_is_an_error_and_those_beside_it_may_be_made_aga
     assert await calls.write(three(wrong=False)) == [True, True, True]
 
 
+async def test_who_has_hung_up_asks_by_new_connections(calls, redis):
+    async def numbers():
+        await calls.stamps([1])
+        await calls.write([(send(b"a", 1), b"")])
+        return {int(each["id"]) for each in redis.client_list(_type="normal")} - {redis.client_id()}
+
+    before = await numbers()
+    assert await numbers() == before
+    await calls.hang_up()
+    assert not before & await numbers()
+
+
 @pytest.mark.usefixtures("redis")
 async def test_values_are_read_together_with_the_stamp(calls):
     assert await write(calls, send(b"a", 3), b"")
