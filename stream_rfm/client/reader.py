@@ -66,7 +66,7 @@ class Freshness:
 
     Attributes:
         as_of: the instant that the partition's customers were last scored at.
-        committed_at: when the partition last committed what it had counted.
+        committed_at: when the partition last committed what it had counted, or was taken over with that.
         quantiles_version: the version of the cut points that it scores with.
         age: the time from then to the moment of asking.
     """

@@ -74,6 +74,7 @@ class SegmentCache:
         erased: list[bytes],
         held: Held | None = None,
         *,
+        watermark: Watermark | None = None,
         replaces: bool = False,
     ) -> None:
         """Take a partition over.
@@ -84,6 +85,7 @@ class SegmentCache:
             rows: those that Redis may not hold.
             erased: ids of customers that Redis may still hold.
             held: what Redis says that it holds of it, where that can be relied on.
+            watermark: how far it has come: no commit may come to say so. Nothing before its first one.
             replaces: whether what Redis holds is of another changelog, so that its revisions mean nothing.
         """
         self.release(partition)
@@ -92,6 +94,7 @@ class SegmentCache:
             adopted.written, adopted.reached = held.value, held.watermark
         adopted.backlog.add(rows)
         adopted.erase(erased)
+        adopted.watermark = watermark
         self._partitions[partition] = adopted
 
     def release(self, partition: int) -> None:

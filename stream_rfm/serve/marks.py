@@ -36,7 +36,8 @@ class Watermark:
 
     Attributes:
         as_of: the instant of the version scored with, in milliseconds.
-        committed_at: when the last transaction was committed, in milliseconds since 1970.
+        committed_at: when the last transaction was committed, or a later instant before which no other one
+            was, in milliseconds since 1970.
         quantiles_version: the version's number.
         offset: the offset behind the changelog.
         app_id: whose changelog it is.

@@ -12,6 +12,7 @@ import numpy as np
 
 from stream_rfm.kafka.admin import admin_client, partitions_of
 from stream_rfm.kafka.topics import Topics
+from stream_rfm.model import instant
 from stream_rfm.model.rules import Rules
 from stream_rfm.serve.cache import SegmentCache
 from stream_rfm.serve.marks import Table
@@ -125,7 +126,7 @@ class Takeover:
                 self._let_go(lanes, number)
         missing = sorted(wanted - set(lanes))
         if missing:
-            await self._read_back(lanes, missing, committed, firsts, ends)
+            await self._read_back(lanes, missing, committed, firsts, ends, asked_at)
         for number in wanted:
             lanes[number].settled_at = asked_at
         if missing:
@@ -140,6 +141,7 @@ class Takeover:
         committed: Mapping[tuple[str, int], int],
         firsts: Mapping[int, int],
         ends: Mapping[int, int],
+        asked_at: int,
     ) -> None:
         """Make lanes of partitions, some at a time."""
         if self._snapshots is not None:
@@ -152,7 +154,7 @@ class Takeover:
             )
             # Nothing is waited for in between: a takeover that is interrupted leaves what it has whole.
             for each in restored:
-                self._adopt(each)
+                self._adopt(each, asked_at)
                 lanes[each.lane.number] = each.lane
 
     def _check_partitions(self) -> None:
@@ -243,8 +245,14 @@ class Takeover:
         partition = await asyncio.to_thread(Partition.restored, number, self._rules, self._clock, restore)
         return partition, restore
 
-    def _adopt(self, restored: _Restored) -> None:
-        partition, held = restored.lane.partition, restored.held
+    def _adopt(self, restored: _Restored, asked_at: int) -> None:
+        lane, held = restored.lane, restored.held
+        partition, watermark = lane.partition, None
+        if restored.restore.marker is not None and lane.changelog_end:
+            # All that was committed before that instant is in it, as if its last commit were of then.
+            watermark = lane.committed(
+                lane.changelog_end - 1, asked_at, self._group, asked_at // instant.MILLISECOND
+            )
         store, number = partition.store, partition.number
         customers = store.customers
         ids = list(restored.restore.recent)
@@ -261,5 +269,6 @@ class Takeover:
             rows[rows >= 0] if held else np.arange(customers.count),
             erased,
             held,
+            watermark=watermark,
             replaces=restored.replaces,
         )

@@ -1,5 +1,7 @@
 """Redis is a cache: whatever happens to it, scoring goes on, and it comes to hold everybody again."""
 
+from datetime import datetime
+
 import pytest
 from broker import eventually
 from flow import assert_cache_follows, assert_same, cached, command, exported, replayed
@@ -7,6 +9,7 @@ from redis import Redis
 from shop import DAYS, between, day, written
 from workers import Worker
 
+from stream_rfm.client import SegmentReader
 from stream_rfm.local.valkey import ValkeyServer
 
 #: The worker looks after a wiped Redis every few seconds.
@@ -38,6 +41,14 @@ def feed(documents, tmp_path):
 def away(worker):
     """Whether the worker knows that Redis does not answer."""
     return worker.metric("stream_rfm_cache_errors_total") > 0
+
+
+def freshness(valkey, deployment):
+    """As of when the cache says that its customers are."""
+    with SegmentReader(valkey.url) as reader:
+        answers = reader.get_many(cached(deployment)).values()
+        said = {answer.partition: reader.freshness(answer) for answer in answers}
+    return {each and each.as_of for each in said.values()}
 
 
 def test_scoring_goes_on_without_redis_and_the_cache_is_whole_afterwards(
@@ -130,4 +141,6 @@ def test_next_worker_writes_what_redis_lacks_and_no_more(valkey, feed, deploymen
     with Worker(tmp_path / "third") as worker:
         assert_cache_follows(deployment, export, HEALED_SECONDS)
         assert worker.metric("stream_rfm_cache_writes_total") >= len(cached(deployment))
+        # No order comes, and so no commit: how fresh they are is said all the same.
+        assert eventually(lambda: freshness(valkey, deployment) == {datetime.fromisoformat(day(30))})
         assert worker.end() == 0

@@ -47,13 +47,14 @@ class Shop:
         self.gone.update(rows)
         self.commit([], [b"c%d" % row for row in rows])
 
-    def adopt(self, rows, held=None, *, replaces=False, erased=()):
+    def adopt(self, rows, held=None, *, watermark=None, replaces=False, erased=()):
         self.cache.adopt(
             1,
             Table(self.values, lambda wanted: bulk_of(*self.values(wanted)), lambda: EVERYBODY, self.find),
             np.array(rows, np.int64),
             list(erased),
             held,
+            watermark=watermark,
             replaces=replaces,
         )
 

@@ -1,6 +1,8 @@
 """The cache on a real Valkey: what it says is never older than what it said, and in the end it is whole."""
 
 import asyncio
+import time
+from dataclasses import replace
 
 from cached_shop import EVERYBODY, WATERMARK_1, Shop, held, revisions, stamped
 from door import Door
@@ -122,6 +124,39 @@ async def test_successor_relies_on_what_its_own_deployment_wrote(made, redis):
     await shop.settled()
     assert revisions(redis) == {5: 2}
     assert shop.written == 1
+
+
+RESTORED = Watermark(11, 12, 13, 14, "shop")
+RESTORED_SAID = {**WATERMARK_1, "as_of": 11, "committed_at": 12, "quantiles_version": 13, "offset": 14}
+
+
+async def test_how_far_a_partition_has_come_is_said_without_a_commit_once_all_is_there(made, redis):
+    shop = Shop(made())
+    shop.adopt(range(EVERYBODY), watermark=RESTORED)
+    async with asyncio.timeout(10):
+        while not redis.exists("rfm:partition:1"):
+            await shop.cache.collect()
+            await asyncio.sleep(0)
+    assert stamped(redis)["committed_at"] == 0
+    await shop.settled()
+    assert len(held(redis)) == EVERYBODY
+    assert stamped(redis) == RESTORED_SAID
+
+
+async def test_successor_says_how_far_it_has_come_also_where_no_customer_is_to_be_written(made, redis):
+    shop = Shop(made())
+    shop.adopt([])
+    shop.commit([1])
+    await shop.settled()
+    successor = made()
+    found = (await successor.held([1]))[1]
+    # So young that nothing has to be looked for in Redis either.
+    young = replace(found, watermark=replace(found.watermark, committed_at=time.time_ns() // 1_000_000))
+    shop = Shop(successor)
+    shop.adopt([], young, watermark=RESTORED)
+    await shop.settled()
+    assert stamped(redis) == RESTORED_SAID
+    assert shop.written == 0
 
 
 async def test_partition_that_was_let_go_is_not_written(made, redis):
