@@ -59,23 +59,29 @@ class KeptConnection:
             await connection.disconnect(nowait=True)
 
     async def _ask(self, commands: Sequence[bytes]) -> list[Any]:
+        # Whoever closes it meanwhile takes it from here, and not out of the midst of a call.
+        connection = self._connection
         try:
-            if self._connection is None:
-                await self._connect()
+            if connection is None:
+                connection = self._connection = self._made()
+                async with asyncio.timeout(self._seconds):
+                    await connection.connect()
             async with asyncio.timeout(self._seconds):
-                await self._connection.send_packed_command(commands, check_health=False)
-                return [await _answer(self._connection) for _ in commands]
+                await connection.send_packed_command(commands, check_health=False)
+                return [await _answer(connection) for _ in commands]
         except BaseException:
             # Answers may still be under way, and are not those of the next call.
             await self.close()
             raise
+        finally:
+            if connection is not self._connection:
+                await connection.disconnect(nowait=True)
 
-    async def _connect(self) -> None:
-        self._connection = self._pool.make_connection()
+    def _made(self) -> Any:
+        connection = self._pool.make_connection()
         # One limit for all that is sent together, instead of one for each writing and reading.
-        self._connection.socket_timeout = None
-        async with asyncio.timeout(self._seconds):
-            await self._connection.connect()
+        connection.socket_timeout = None
+        return connection
 
 
 async def _answer(connection: Any) -> Any:

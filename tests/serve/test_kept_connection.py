@@ -1,6 +1,9 @@
 """A connection to a real Valkey that is kept: an answer belongs to what was asked, whatever happens."""
 
+import asyncio
+
 import pytest
+from broker import eventually
 from redis import RedisError
 from redis.asyncio.connection import ConnectionPool
 from redis.exceptions import ResponseError
@@ -46,6 +49,23 @@ async def test_one_that_was_closed_meanwhile_is_made_again(kept, redis):
     assert redis.client_kill_filter(_id=number) == 1
     assert await kept.ask([packed(b"ECHO", b"still")]) == [b"still"]
     assert await number_of(kept) != number
+
+
+async def test_one_that_is_closed_while_it_is_asked_ends_no_call_and_is_not_left_open(valkey, redis):
+    async def close(connection):
+        await connection.on_connect()
+        await kept.close()
+
+    pool = ConnectionPool.from_url(valkey.url, redis_connect_func=close)
+    kept = KeptConnection(pool, 5)
+
+    def there():
+        return {client["id"] for client in redis.client_list()}
+
+    before = there()
+    assert await kept.ask([packed(b"ECHO", b"1"), packed(b"ECHO", b"2")]) == [b"1", b"2"]
+    assert await asyncio.to_thread(eventually, lambda: there() == before)
+    await pool.aclose()
 
 
 async def test_what_comes_too_late_is_no_answer_to_the_next(kept, valkey):
