@@ -162,7 +162,8 @@ class SegmentCache:
         """See whether the stamps are still there, and sweep, where either is due."""
         if time.monotonic() - self._looked_at > _LOOK_SECONDS:
             self._looked_at = time.monotonic()
-            await self._done(self._stamped.look)
+            if self._stamped.has_left_any:
+                await self._done(self._stamped.look)
         if self._sweeping.seconds_left <= 0 and await self._done(self._sweeping.read):
             self._on_room()
 

@@ -106,6 +106,11 @@ class Stamped:
                 extra={"partition": sample.partition, "customers": differing},
             )
 
+    @property
+    def has_left_any(self) -> bool:
+        """Whether there are stamps to look at: else nobody is asked, and nobody has answered."""
+        return any(each.written or each.paused for each in self._partitions.values())
+
     async def look(self) -> None:
         """See whether the stamps are as we left them: what is gone took the customers with it.
 

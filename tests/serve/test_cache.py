@@ -1,6 +1,7 @@
 """The cache on a real Valkey: what it says is never older than what it said, and in the end it is whole."""
 
 import asyncio
+import logging
 import time
 from dataclasses import replace
 
@@ -105,6 +106,31 @@ async def test_server_that_has_become_a_replica_is_left_for_the_one_behind_the_a
         finally:
             redis.replicaof("NO", "ONE")
             await door.cut()
+
+
+async def test_redis_is_back_only_once_it_has_answered(made, redis, valkey, caplog):
+    caplog.set_level(logging.INFO)
+    cache = made()
+    shop = Shop(cache)
+    shop.adopt(range(EVERYBODY))
+    valkey.pause()
+    try:
+        async with asyncio.timeout(10):
+            while "redis is away" not in caplog.text:
+                await cache.collect()
+                await asyncio.sleep(0.01)
+        # Nothing is left that is to be sent, or looked at.
+        cache.release(1)
+        cache._looked_at = 0
+        await cache._look_around()
+        assert "redis is back" not in caplog.text
+    finally:
+        valkey.resume()
+    shop = Shop(cache)
+    shop.adopt(range(EVERYBODY))
+    await shop.settled()
+    assert caplog.text.count("redis is back") == 1
+    assert len(held(redis)) == EVERYBODY
 
 
 async def test_successor_relies_on_what_its_own_deployment_wrote(made, redis):
