@@ -26,6 +26,7 @@ from stream_rfm.stream.first_report import first_report
 from stream_rfm.stream.going_on import Bounds, go_on
 from stream_rfm.stream.lane import Lane
 from stream_rfm.stream.merging import Merging
+from stream_rfm.stream.overtaken import check_ends
 from stream_rfm.stream.segment_values import SegmentValues
 from stream_rfm.stream.snapshots import Loaded, Snapshots
 from stream_rfm.stream.version_follower import VersionFollower
@@ -102,6 +103,7 @@ class Takeover:
 
         Raises:
             ChangelogError: the state does not go with the topics that are there.
+            OvertakenError: a partition was written meanwhile.
         """
         started = time.monotonic()
         for number in set(lanes) - wanted:
@@ -147,6 +149,7 @@ class Takeover:
         if self._snapshots is not None:
             await self._snapshots.identify()
         bounds, held = await asyncio.gather(self._bounds(numbers, committed), self._cache.held(numbers))
+        await check_ends(self._kafka, self._topics.changelog.name, self._group, held, ends)
         for start in range(0, len(numbers), _AT_ONCE):
             group = numbers[start : start + _AT_ONCE]
             restored = await asyncio.gather(
