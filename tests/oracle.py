@@ -148,7 +148,7 @@ def replay(events: Iterable[OrderEvent], rules: Rules, interval: int) -> Replaye
     clock = 0
     for event in events:
         if oracle is None:
-            first = -(-event.at // interval) * interval
+            first = max(1, -(-event.at // interval)) * interval
             versions.append(Version(0, first - interval, rules=rules.fingerprint()))
             oracle = Oracle(rules, versions[0])
         clock = max(clock, event.at)

@@ -43,9 +43,9 @@ class Clock:
         """The first boundary that a partition has part in whose first event is at an instant.
 
         The same for a heartbeat as for an order: which partition a customer is in must not decide where
-        versions begin.
+        versions begin. Version 0 is of one interval before it, and no instant is before 1970.
         """
-        return -(-at // self.interval) * self.interval
+        return max(1, -(-at // self.interval)) * self.interval
 
     def closed_by(self, batch: Batch, before: int) -> Ints:
         """For each event the instant through which its partition is closed once it has been seen."""

@@ -142,6 +142,13 @@ def test_the_first_days_of_a_small_history_by_hand(tmp_path):
     ]
 
 
+def test_a_history_may_begin_with_the_first_instant_there_is(tmp_path):
+    documents = [document("a", "order", "1970-01-01T00:00:00Z", "1", "10")]
+    made = run(tmp_path, documents, as_of=2 * DAY)
+    as_of = [version.from_document(said).as_of for said in made.versions()]
+    assert as_of == [0, DAY, 2 * DAY]
+
+
 def test_an_as_of_between_two_boundaries_has_a_version_of_its_own(tmp_path):
     made = run(tmp_path, BY_HAND, as_of=AS_OF - HOUR)
     assert [v["as_of"] for v in made.versions()[-2:]] == ["2026-01-31T00:00:00Z", "2026-01-31T23:00:00Z"]

@@ -22,6 +22,11 @@ def test_the_first_boundary_is_the_first_that_is_not_before_the_first_event(day,
     assert DAILY.first_boundary(START + round(day * DAY)) == START + boundary * DAY
 
 
+@pytest.mark.parametrize("at", [0, 1, DAY])
+def test_no_boundary_lies_so_early_that_version_0_would_be_of_an_instant_before_1970(at):
+    assert DAILY.first_boundary(at) == DAY
+
+
 @given(histories(max_size=20, late=True), st.integers(0, 30 * 24))
 def test_an_order_closes_what_is_before_it_and_a_heartbeat_its_own_instant_too(history, hour):
     before = START + hour * HOUR

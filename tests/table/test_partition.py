@@ -86,6 +86,15 @@ class TestByTheTimeOfEvents:
             cluster.finish()
         assert_replayed(cluster, history)
 
+    @pytest.mark.parametrize("kind", [Kind.ORDER, Kind.HEARTBEAT])
+    def test_events_may_begin_with_the_first_instant_there_is(self, kind):
+        first = replace(order("c0", "a", 0), kind=kind, at=0)
+        history = ended([first, replace(order("c1", "a", 0), at=HOUR)], DAY)
+        cluster = Cluster(history, RULES, DAY, partitions=2)
+        cluster.finish()
+        assert [version.as_of for version in cluster.versions][:2] == [0, DAY]
+        assert_replayed(cluster, history)
+
     @pytest.mark.parametrize("partitions", [1, 3])
     def test_a_crash_of_everything_after_any_commit_changes_nothing(self, partitions):
         numbers = [(place * 2_654_435_761) % 2**40 for place in range(40)]
