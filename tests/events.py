@@ -91,6 +91,14 @@ _KINDS = (
     Kind.HEARTBEAT,
     Kind.ORDER,
 )
+# Of histories in which orders are refunded again and again.
+_REFUNDED = (
+    *([Kind.ORDER] * 3),
+    *([Kind.REFUND] * 8),
+    *([Kind.CANCEL] * 3),
+    Kind.ENQUIRY,
+    Kind.ERASE,
+)
 _GAPS = (0, HOUR, 0, 6 * HOUR, DAY // 2, DAY, 2 * DAY + HOUR, 9 * DAY)
 _LATE = (0, 0, 0, HOUR, 0, DAY, 3 * DAY, 12 * DAY)
 _REFUND_IDS = (None, "r1", None, "r2")
@@ -106,12 +114,21 @@ def decoded(
     kinds: Sequence[Kind] = ALL_KINDS,
     customers: int = 5,
     late: bool = False,
+    refunded: bool = False,
 ) -> list[OrderEvent]:
     """The history that some numbers stand for, in the order of arrival."""
     now, events = START, []
     for number in codes:
         rest, chosen = number, []
-        for table in (_KINDS, _GAPS, _AMOUNTS, range(16), range(_ORDERS), _REFUND_IDS, _LATE):
+        for table in (
+            _REFUNDED if refunded else _KINDS,
+            _GAPS,
+            _AMOUNTS,
+            range(16),
+            range(_ORDERS),
+            _REFUND_IDS,
+            _LATE,
+        ):
             rest, place = divmod(rest, len(table))
             chosen.append(table[place])
         kind, gap, amount, customer, order_number, refund_id, lateness = chosen
@@ -145,6 +162,7 @@ def histories(
     kinds: Sequence[Kind] = ALL_KINDS,
     customers: int = 5,
     late: bool = False,
+    refunded: bool = False,
 ) -> st.SearchStrategy[list[OrderEvent]]:
     """Events of a few customers over some weeks; ids repeat so that duplicates and cancels meet.
 
@@ -153,6 +171,7 @@ def histories(
         kinds: which kinds.
         customers: how many customers, at most 16.
         late: whether events may come after younger ones.
+        refunded: whether most events are refunds and cancels.
     """
     return st.builds(
         decoded,
@@ -160,7 +179,30 @@ def histories(
         kinds=st.just(tuple(kinds)),
         customers=st.just(customers),
         late=st.just(late),
+        refunded=st.just(refunded),
     )
+
+
+@st.composite
+def cancelled(draw: st.DrawFn) -> tuple[list[OrderEvent], list[OrderEvent]]:
+    """A customer's orders and their refunds in any order, with a cancel of one; and without that one.
+
+    Refunds of an order have no id or the same one, and lie closer together than a week or farther apart.
+    """
+    refunds = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 9), st.booleans()), max_size=6)
+    events = []
+    for number in range(3):
+        day, name = draw(st.integers(0, 60)), f"o{number}"
+        events.append(order("c0", name, day, 100))
+        events += [
+            refund("c0", name, day + later, amount, f"r{number}" if has_id else None)
+            for later, amount, has_id in draw(refunds)
+        ]
+    events = draw(st.permutations(events))
+    without = [event for event in events if event.order_id != "o0"]
+    place = draw(st.just(len(events)) | st.integers(0, len(events)))
+    events.insert(place, cancel("c0", "o0", draw(st.integers(60, 120))))
+    return events, without
 
 
 def consistent(numbers: Iterable[int], *, customers: int = 5) -> list[OrderEvent]:

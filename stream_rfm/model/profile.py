@@ -32,12 +32,14 @@ class Entry:
         order_id: the purchase that it is, or that it refunds.
         at: when, an instant in microseconds.
         amount: millionths of the base currency; what a refund gives back is positive.
+        number: which of the customer's entries it is, in the order of arrival.
         counts: false once its order has been cancelled.
     """
 
     order_id: str
     at: int
     amount: int
+    number: int
     counts: bool = True
 
 
@@ -108,7 +110,7 @@ class Profile:
         known = _remembered(self._purchase_of, order_id, since)
         if known is not None and abs(event.at - known.at) <= dedupe:
             return Effect.DUPLICATE
-        entry = Entry(order_id, event.at, event.amount)
+        entry = self._entry(order_id, event)
         self.purchases.append(entry)
         if event.at > since:
             self._purchase_of[order_id] = entry
@@ -122,7 +124,7 @@ class Profile:
             return Effect.DUPLICATE
         if self._is_cancelled(order_id, since):
             return Effect.VOID
-        entry = Entry(order_id, event.at, event.amount)
+        entry = self._entry(order_id, event)
         self.refunds.append(entry)
         if event.at > since:
             self._refund_of[own_id] = entry
@@ -140,10 +142,13 @@ class Profile:
             return Effect.NOTHING
         else:
             purchase.counts = False
-        for refund in self._refund_of.values():
-            if refund.order_id == order_id and refund.at > since:
+        for refund in self.refunds:
+            if refund.order_id == order_id and refund.at > since and not _is_before(refund, purchase):
                 refund.counts = False
         return Effect.COUNTED
+
+    def _entry(self, order_id: str, event: OrderEvent) -> Entry:
+        return Entry(order_id, event.at, event.amount, len(self.purchases) + len(self.refunds))
 
     def _is_cancelled(self, order_id: str, since: int) -> bool:
         purchase = _remembered(self._purchase_of, order_id, since)
@@ -155,3 +160,8 @@ class Profile:
 def _remembered(entries: dict[str, Entry], own_id: str, since: int) -> Entry | None:
     known = entries.get(own_id)
     return known if known is not None and known.at > since else None
+
+
+def _is_before(refund: Entry, purchase: Entry | None) -> bool:
+    """Whether a refund came before an order of its id and lies before it: it is of an earlier one."""
+    return purchase is not None and refund.number < purchase.number and refund.at < purchase.at

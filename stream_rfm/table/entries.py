@@ -41,6 +41,8 @@ class Entries(EntryColumns):
         super().__init__(first, expected)
         #: The sequence numbers of refunds that have an id of their own, by the hash of the order refunded.
         self.refunds_of: dict[int, list[int]] = {}
+        # The sequence numbers of refunds that are found no more, by the hash that they were found by.
+        self._superseded: dict[int, list[int]] = {}
         self._index = self._new_index(0)
 
     @property
@@ -110,6 +112,13 @@ class Entries(EntryColumns):
         """Have entries found no more: another one has their id."""
         self._hide(positions)
         self.flags[positions] |= SUPERSEDED
+        self.note_superseded(positions)
+
+    def note_superseded(self, positions: Ints) -> None:
+        """Remember which of the entries that are superseded are refunds: a cancel takes them as well."""
+        refunds = positions[self.kind[positions] == Kind.REFUND]
+        for position, key in zip(refunds.tolist(), self.key[refunds].tolist(), strict=True):
+            self._superseded.setdefault(key, []).append(self.first + position)
 
     def disown(self, positions: Ints) -> None:
         """Have entries be nobody's, and found no more."""
@@ -139,12 +148,16 @@ class Entries(EntryColumns):
         np.minimum.at(self._oldest.values, (self._start + positions) // CHUNK, self.at[positions])
 
     def refunds(self, order: Hashes, row: Column, since: Ints) -> Ints:
-        """The positions of the refunds of one order; arguments as of :meth:`find`, arrays of one."""
+        """The positions of the refunds of one order; arguments as of :meth:`find`, arrays of one.
+
+        An id that was seen again much later names another refund, and both are of the order.
+        """
         by_order = self.find(order, row, Kind.REFUND, since)
-        numbers = np.array(self.refunds_of.get(int(order[0]), []), np.int64) - self.first
-        own = numbers[(self.row[numbers] == row) & (self.at[numbers] > since)]
-        own = own[(self.flags[own] & SUPERSEDED) == 0]
-        return np.unique(np.concatenate([by_order[by_order >= 0], own]))
+        named = int(order[0])
+        numbers = [*self.refunds_of.get(named, ()), *self._superseded.get(named, ())]
+        others = np.array(numbers, np.int64) - self.first
+        others = others[(self.row[others] == row) & (self.at[others] > since)]
+        return np.unique(np.concatenate([by_order[by_order >= 0], others]))
 
     def of_row(self, row: int) -> Ints:
         """The positions of all entries of one customer, ascending."""
@@ -182,10 +195,11 @@ class Entries(EntryColumns):
         self.count -= count
         self._index.first = self.first
         self._look()
-        for order, numbers in list(self.refunds_of.items()):
-            self.refunds_of[order] = [number for number in numbers if number >= self.first]
-            if not self.refunds_of[order]:
-                del self.refunds_of[order]
+        for of in (self.refunds_of, self._superseded):
+            for key, numbers in list(of.items()):
+                of[key] = [number for number in numbers if number >= self.first]
+                if not of[key]:
+                    del of[key]
         here = self._start // CHUNK
         self._oldest.values[before:here], self._newest.values[before:here] = NO_INSTANT, 0
         self._find_oldest(np.array([here]))

@@ -108,7 +108,8 @@ class Restore:
         store = Store(rules, customers, entries)
         store.forgotten = forgotten
         store.cancels = int((entries.kind[: entries.count] == Kind.CANCEL).sum())
-        _apply_cancels(entries, _find_superseded(entries))
+        _find_superseded(entries)
+        _apply_cancels(entries)
         entries.reindex()
         _restore_values(store, through, as_of)
         return store, Journal(store, blocks)
@@ -174,17 +175,12 @@ def _has_owner(entries: Entries, customers: Customers) -> Bools:
     return known & somebody[np.where(known, row, 0)] if len(somebody) else known
 
 
-def _find_superseded(entries: Entries) -> Ints:
-    """Mark all but the latest of the entries with the same customer, kind and id.
-
-    Returns:
-        For each entry the position of the next one with its id, or the number of entries.
-    """
+def _find_superseded(entries: Entries) -> None:
+    """Mark all but the latest of the entries with the same customer, kind and id."""
     count = entries.count
     done = (entries.kind[:count] == Kind.CANCEL) & (entries.amount[:count] == FOUND_ORDER)
     named = np.flatnonzero(~done)
     hashes = mixed(entries.key[named], entries.row[named], entries.kind[named])
-    successor = np.full(count, count)
     # Mostly there is none twice, which sorting the values shows much quicker than sorting their places.
     ascending = np.sort(hashes)
     twice = ascending[:-1][ascending[:-1] == ascending[1:]]
@@ -192,15 +188,15 @@ def _find_superseded(entries: Entries) -> Ints:
         some = np.flatnonzero(np.isin(hashes, twice))
         order = some[np.argsort(hashes[some], kind="stable")]
         again = np.flatnonzero(hashes[order[:-1]] == hashes[order[1:]])
-        entries.flags[named[order[again]]] |= SUPERSEDED
-        successor[named[order[again]]] = named[order[again + 1]]
-    return successor
+        superseded = named[order[again]]
+        entries.flags[superseded] |= SUPERSEDED
+        entries.note_superseded(superseded[entries.row[superseded] != NOBODY])
 
 
-def _apply_cancels(entries: Entries, successor: Ints) -> None:
+def _apply_cancels(entries: Entries) -> None:
     """Take back again what was taken back, in the order in which it was."""
     count = entries.count
-    kind, row = entries.kind[:count], entries.row[:count]
+    kind, row, at = entries.kind[:count], entries.row[:count], entries.at[:count]
     cancels = np.flatnonzero(kind == Kind.CANCEL)
     if not len(cancels):
         return
@@ -218,10 +214,12 @@ def _apply_cancels(entries: Entries, successor: Ints) -> None:
         elif kind[position] == Kind.REFUND:
             refunds.setdefault(name, []).append(position)
         else:
-            taken = [refund for refund in refunds.get(name, []) if successor[refund] > position]
+            taken = refunds.get(name, [])
             # The order itself may have been dropped since; then there is nothing left to mark.
             if entries.amount[position] == FOUND_ORDER and name in purchase:
-                taken.append(purchase[name])
+                bought = purchase[name]
+                taken = [refund for refund in taken if refund > bought or at[refund] >= at[bought]]
+                taken.append(bought)
             entries.flags[taken] |= CANCELLED
 
 

@@ -54,7 +54,11 @@ def cancel(store: Store, row: int, order: Hashes, at: int, since: Ints, leaving:
         return None
     if not known and not _news(entries, order, rows, at, since):
         return None
-    taken = np.concatenate([purchase[purchase >= 0], entries.refunds(order, rows, since)])
+    refunds = entries.refunds(order, rows, since)
+    if known:
+        # What came before the order and lies before it is of an earlier one of its id.
+        refunds = refunds[(refunds > purchase) | (entries.at[refunds] >= entries.at[purchase])]
+    taken = np.concatenate([purchase[purchase >= 0], refunds])
     taken = taken[(entries.flags[taken] & CANCELLED) == 0]
     inside = ((entries.flags[taken] & INSIDE) != 0) & ~np.isin(taken, leaving)
     is_order, amount = entries.kind[taken] == Kind.ORDER, entries.amount[taken]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
-from events import DAY, HOUR, START, UNIT, cancel, enquiry, order, refund
+from events import DAY, HOUR, START, UNIT, cancel, cancelled, enquiry, order, refund
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -103,6 +103,13 @@ def test_an_event_seen_again_changes_nothing(story):
     assert (profile.values(START, None), len(profile.purchases), len(profile.refunds)) == before
 
 
+@given(cancelled(), st.integers(0, 120), st.none() | st.integers(1, 60))
+def test_after_a_cancel_values_are_those_without_the_order_and_its_refunds(histories, day, window):
+    events, without = histories
+    window = window and window * DAY
+    assert values(*events, day=day, window=window) == values(*without, day=day, window=window)
+
+
 def test_recency_is_the_age_of_the_last_purchase():
     assert values(order("c0", "a", 3), order("c0", "b", 9), day=10).recency == DAY
 
@@ -171,6 +178,25 @@ def test_a_cancel_takes_the_order_back_with_its_refunds(refund_id):
     rest = order("c0", "b", 1, 5)
     events = order("c0", "a", 3, 10), refund("c0", "a", 4, 2, refund_id), cancel("c0", "a", 5)
     assert values(rest, *events) == values(rest)
+
+
+@pytest.mark.parametrize("refund_id", [None, "r1"])
+def test_it_takes_refunds_whose_id_names_a_later_one(refund_id):
+    rest = order("c0", "b", 0, 200)
+    refunds = [refund("c0", "a", day, 20, refund_id) for day in (1, 11, 30)]
+    assert values(rest, order("c0", "a", 0, 100), *refunds, cancel("c0", "a", 31)) == values(rest)
+
+
+def test_it_leaves_the_refunds_of_an_earlier_order_of_the_same_id():
+    former = order("c0", "a", 0, 50), refund("c0", "a", 1, 20), refund("c0", "a", 2, 5, "r1")
+    latter = order("c0", "a", 20, 70), refund("c0", "a", 21, 3), refund("c0", "a", 22, 2, "r2")
+    assert values(*former, *latter, cancel("c0", "a", 30)) == values(*former)
+
+
+def test_it_takes_a_refund_that_lies_before_its_order_or_came_before_it():
+    rest, bought = order("c0", "b", 0, 5), order("c0", "a", 3, 10)
+    assert values(rest, bought, refund("c0", "a", 2, 4), cancel("c0", "a", 5)) == values(rest)
+    assert values(rest, refund("c0", "a", 4, 4), bought, cancel("c0", "a", 5)) == values(rest)
 
 
 def test_a_cancel_that_comes_first_voids_order_and_refunds():

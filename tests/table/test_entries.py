@@ -139,8 +139,11 @@ def test_the_refunds_of_an_order_are_those_with_its_id_and_those_with_an_id_of_t
     assert of(0) == [0, 1]
     assert of(1) == [2]
     assert of(0, since=1) == []
-    entries.flags[1] |= SUPERSEDED
-    assert of(0) == [0]
+    entries.supersede(np.array([0, 1]))
+    append(entries, Entry(30, 1, 7, 0, refund))
+    assert of(0) == [0, 1, 3]
+    entries.drop(1)
+    assert of(0) == [0, 2]
 
 
 steps = st.lists(

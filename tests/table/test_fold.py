@@ -9,6 +9,7 @@ from events import (
     START,
     UNIT,
     cancel,
+    cancelled,
     cut,
     decoded,
     enquiry,
@@ -76,6 +77,27 @@ def test_they_do_so_when_events_come_late(history, rules, version, sizes):
         count_alike(scorer, oracle, history[part])
     rescore_alike(scorer, oracle)
     assert_alike(scorer, oracle)
+
+
+@settings(max_examples=60)
+@given(histories(kinds=OF_CUSTOMERS, late=True, customers=2, refunded=True), rules, versions, sizes)
+def test_they_do_so_when_orders_are_refunded_again_and_again(history, rules, version, sizes):
+    scorer = Scorer(rules, version)
+    oracle = oracle_of(scorer)
+    for part in cut(history, sizes):
+        count_alike(scorer, oracle, history[part])
+    assert_alike(scorer, oracle)
+
+
+@settings(max_examples=40)
+@given(cancelled(), sizes)
+def test_after_a_cancel_values_are_those_without_the_order_and_its_refunds(stories, sizes):
+    one, other = (Scorer(replace(RULES, window=None)) for _ in stories)
+    for scorer, history in zip((one, other), stories, strict=True):
+        for part in cut(history, sizes):
+            scorer.count(history[part])
+    other.clock = one.clock
+    assert one.values() == other.values()
 
 
 @settings(max_examples=5)

@@ -95,12 +95,14 @@ def test_a_restored_store_goes_on_like_the_one_that_was_written(numbers, more, r
         assert twin.changelog == scorer.changelog
 
 
-@settings(max_examples=40)
-@given(codes(), codes(20), rules, versions, sizes)
-def test_it_does_so_after_late_events_once_it_has_been_scored_again(numbers, more, rules, version, sizes):
+@settings(max_examples=60)
+@given(codes(), codes(20), rules, versions, sizes, st.booleans())
+def test_it_does_so_after_late_events_once_it_has_been_scored_again(
+    numbers, more, rules, version, sizes, refunded
+):
     with small_blocks():
         scorer = Written(rules, version)
-        history = decoded(numbers, kinds=OF_CUSTOMERS, late=True, customers=3)
+        history = decoded(numbers, kinds=OF_CUSTOMERS, late=True, customers=3, refunded=refunded)
         for part in cut(history, sizes):
             scorer.count(history[part])
             scorer.commit()
@@ -167,6 +169,24 @@ def test_what_was_taken_back_stays_taken_back():
     assert (twin.store.entries.flags[:3] & CANCELLED).all()
     assert twin.values() == {"c0": (0, 1, 10_000_000)}
     assert twin.store.cancels == 1
+
+
+@pytest.mark.parametrize("refund_id", [None, "r"])
+def test_refunds_whose_id_names_a_later_one_stay_taken_back_and_are_taken_back_later(refund_id):
+    bought = [order("c0", "b", 0, 200), order("c0", "a", 0, 100)]
+    refunds = [refund("c0", "a", day, 20, refund_id) for day in (1, 11, 20)]
+    scorer = written(*bought, *refunds)
+    restored = scorer.twin()
+    for each in (scorer, restored):
+        each.count([cancel("c0", "a", 21)])
+        each.commit()
+        assert each.twin().values() == each.values() == {"c0": (21 * DAY, 1, 200_000_000)}
+
+
+def test_the_refunds_of_an_earlier_order_of_the_same_id_stay():
+    former = order("c0", "a", 0, 50), refund("c0", "a", 1, 20), refund("c0", "a", 2, 5, "r1")
+    scorer = written(*former, order("c0", "a", 20, 70), refund("c0", "a", 21, 3), cancel("c0", "a", 25))
+    assert scorer.twin().values() == scorer.values() == {"c0": (25 * DAY, 1, 25_000_000)}
 
 
 def test_a_cancel_that_is_still_waiting_voids_its_order_after_a_restart():

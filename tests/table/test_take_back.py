@@ -33,6 +33,22 @@ def test_a_cancel_takes_order_and_refunds_out_of_all_totals():
     assert (scorer.store.entries.flags[:3] & CANCELLED).all()
 
 
+@pytest.mark.parametrize("refund_id", [None, "r"])
+def test_a_cancel_takes_refunds_whose_id_names_a_later_one(refund_id):
+    bought = [order("c0", "b", 0, 200), order("c0", "a", 0, 100)]
+    refunds = [refund("c0", "a", day, 20, refund_id) for day in (1, 11, 20)]
+    scorer = counted(*bought, *refunds, cancel("c0", "a", 21))
+    assert scorer.values() == {"c0": (21 * DAY, 1, 200 * UNIT)}
+    assert scorer.store.customers.lifetime_monetary[0] == 200 * UNIT
+
+
+def test_a_cancel_leaves_the_refunds_of_an_earlier_order_of_the_same_id():
+    former = [order("c0", "a", 0, 50), refund("c0", "a", 1, 20), refund("c0", "a", 2, 5, "r1")]
+    latter = [order("c0", "a", 20, 70), refund("c0", "a", 21, 3), refund("c0", "a", 22, 2, "r2")]
+    scorer = counted(*former, *latter, cancel("c0", "a", 25))
+    assert scorer.values() == {"c0": (25 * DAY, 1, 25 * UNIT)}
+
+
 def test_a_cancel_of_the_last_order_moves_recency_back_to_the_one_before():
     scorer = counted(order("c0", "a", 1), order("c0", "b", 5), cancel("c0", "b", 6))
     assert scorer.values()["c0"] == (5 * DAY, 1, 10 * UNIT)
