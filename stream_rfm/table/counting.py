@@ -41,7 +41,7 @@ class Counting:
             batch: events of customers, in the order of the topic.
             as_of: for each event the instant that its customer is scored as of; never going back.
             version: the cut points to score with.
-            rows: for each event the row of its customer; who calls keeps it right.
+            rows: for each event the row of its customer; −1 for strangers that are erased.
         """
         self._store = store
         self._batch = batch

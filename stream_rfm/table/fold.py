@@ -1,10 +1,13 @@
 """Count events: a batch of them at once, each scored as if it had come alone.
 
 Purchases, refunds and enquiries of all customers go through together. Customers with a cancel, an erase or an
-oddity in the batch are taken in order, what lies between two cancels together, by the same code.
+oddity in the batch are taken in order, what lies between two cancels together, by the same code. A batch is
+cut behind erases.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 
@@ -30,16 +33,29 @@ def fold(store: Store, batch: Batch, as_of: Ints, version: Version) -> Changes:
         version: the cut points to score with.
     """
     changes = plain.count(store, batch, as_of, version)
-    return _Fold(store, batch, as_of, version).run() if changes is None else changes
+    if changes is not None:
+        return changes
+    erased = batch.kind == _ERASE
+    # Revisions of strangers begin behind those of all that were erased before them, and before them only:
+    # else what tells transitions apart would depend on who shares a batch with whom.
+    cuts = np.flatnonzero(erased[:-1] & ~erased[1:]) + 1
+    if not len(cuts):
+        return _Fold(store, batch, as_of, version).run()
+    changes = Changes()
+    for low, high in pairwise([0, *cuts.tolist(), len(batch)]):
+        part = fold(store, batch[low:high], as_of[low:high], version)
+        part.rejected = [(low + place, reason) for place, reason in part.rejected]
+        changes.add(part)
+    return changes
 
 
 class _Fold:
-    """Which events of a batch are counted together, and in which order."""
+    """Which events of a batch are counted together, and in which order; behind an erase are only erases."""
 
     def __init__(self, store: Store, batch: Batch, as_of: Ints, version: Version) -> None:
         self._store = store
         self._batch = batch
-        self._rows = _rows_at(store, batch, np.arange(len(batch)))
+        self._rows = _rows_of(store, batch)
         self._counting = Counting(store, batch, as_of, version, self._rows)
 
     def run(self) -> Changes:
@@ -69,20 +85,17 @@ class _Fold:
 
     def _count_in_order(self, stretch: Ints) -> None:
         """Count a stretch: a customer with thousands of orders and a few cancels takes hardly longer."""
-        if len(stretch) > 1:
-            # Who was erased before it is another customer by now.
-            self._rows[stretch] = _rows_at(self._store, self._batch, stretch)
-            if not len(self._counting.count(stretch)):
-                return
+        if len(stretch) > 1 and not len(self._counting.count(stretch)):
+            return
         for place in stretch.tolist():
             self._one(place)
 
     def _one(self, place: int) -> None:
         """Count one event, behind all that came before it."""
-        where = np.array([place])
-        self._rows[where] = _rows_at(self._store, self._batch, where)
-        kind, row = self._batch.kind[place], int(self._rows[place])
+        where, kind = np.array([place]), self._batch.kind[place]
         if kind == Kind.ERASE:
+            # Who has been erased just before is nobody by now.
+            row = int(self._store.customers.find(self._batch.digest[where])[0])
             if row >= 0:
                 self._counting.erase(place, row)
         elif kind == Kind.CANCEL:
@@ -95,18 +108,18 @@ def _take_back(kind: Column) -> Bools:
     return (kind == _CANCEL) | (kind == _ERASE)
 
 
-def _rows_at(store: Store, batch: Batch, where: Ints) -> Ints:
-    """The rows of some events' customers; strangers get one, unless all that comes is an erase."""
-    digest = batch.digest[where]
+def _rows_of(store: Store, batch: Batch) -> Ints:
+    """The rows of events' customers; strangers get one, unless all that comes is an erase."""
+    digest = batch.digest
     rows = store.customers.find(digest)
-    unknown = np.flatnonzero((rows < 0) & (batch.kind[where] != _ERASE))
+    unknown = np.flatnonzero((rows < 0) & (batch.kind != _ERASE))
     if len(unknown):
         digests = digest[unknown]
         first, which = pairs_once(digests)
         # Rows in the order of arrival.
         order = np.argsort(first)
         first = first[order]
-        added = store.customers.add(digests[first], batch.ids_at(where[unknown[first]]))
+        added = store.customers.add(digests[first], batch.ids_at(unknown[first]))
         rows[unknown[first]] = added
         rows[unknown] = rows[unknown[first[np.argsort(order)[which]]]]
         store.touch(added)

@@ -55,6 +55,11 @@ def said(scorer: Scorer, customer: str = "c0") -> list[tuple[str | None, str | N
     return [(t.source, t.target, t.cause.value) for t in found]
 
 
+def event_ids(scorer: Scorer) -> dict[str, list[str]]:
+    found = by_customer(scorer.transitions())
+    return {customer: [each.event_id for each in said] for customer, said in found.items()}
+
+
 @settings(max_examples=100)
 @given(histories(kinds=OF_CUSTOMERS), rules, versions, sizes, st.integers(1, 4))
 def test_columns_say_what_plain_profiles_say(history, rules, version, sizes, every):
@@ -121,6 +126,7 @@ def test_how_events_are_cut_into_batches_does_not_matter(history, rules, sizes, 
         for part in cut(history, cuts):
             scorer.count(history[part])
     assert by_customer(one.transitions()) == by_customer(other.transitions())
+    assert event_ids(one) == event_ids(other)
     assert one.values() == other.values()
 
 
@@ -271,6 +277,23 @@ def test_a_stranger_that_is_erased_leaves_no_trace():
     assert (scorer.values(), scorer.changes.erased, scorer.store.customers.count) == ({}, [], 0)
 
 
+@pytest.mark.parametrize("strangers", [[order("c1", "a", 1)], [order("c1", "a", 1), cancel("c1", "a", 1)]])
+def test_the_revisions_of_a_stranger_begin_behind_an_erase_wherever_the_batch_is_cut(strangers):
+    known = [order("c0", "a", 0), order("c0", "b", 0)]
+    events = [enquiry("c2", 1), erase("c0", 1), *strangers, order("c0", "a", 1), erase("c1", 1)]
+    together, apart = scored(*known), scored(*known)
+    together.count(events)
+    for event in events:
+        apart.count([event])
+    revisions = [
+        {(t.customer_id, t.effective_at, t.sequence): t.revision for t in scorer.transitions()}
+        for scorer in (together, apart)
+    ]
+    assert revisions[0] == revisions[1]
+    assert event_ids(together) == event_ids(apart)
+    assert together.changes.erased == apart.changes.erased == [b"c0", b"c1"]
+
+
 LARGEST = money.LARGEST // UNIT
 
 
@@ -282,6 +305,13 @@ def test_an_order_that_would_make_a_sum_too_large_is_refused_and_the_others_coun
     assert changes.rejected == [(1, Reason.SUM_TOO_LARGE)]
     assert scorer.values()["c0"] == (0, 9, money.LARGEST_SUM)
     assert [scorer.values()[name][2] for name in ("c1", "c2")] == [UNIT, 2 * UNIT]
+
+
+def test_places_of_refused_orders_are_places_of_the_whole_batch_behind_an_erase_too():
+    scorer = scored(*(order("c0", f"o{number}", 0, LARGEST) for number in range(9)), order("c1", "a", 0))
+    events = [order("c0", "x", 0, 1), erase("c1", 0), order("c0", "y", 0, 1), erase("c2", 0), erase("c3", 0)]
+    changes = scorer.count([*events, order("c2", "a", 0), order("c0", "z", 0, 1)])
+    assert changes.rejected == [(place, Reason.SUM_TOO_LARGE) for place in (0, 2, 6)]
 
 
 def test_refunds_cannot_make_a_sum_too_small():
