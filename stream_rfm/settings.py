@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -26,71 +26,25 @@ from pydantic_settings import (
     SettingsError as SettingsSourceError,
 )
 
+from stream_rfm.sections import (
+    KafkaSettings,
+    Positive,
+    RedisSettings,
+    Seconds,
+    ThresholdSettings,
+    TopicSettings,
+)
+
+__all__ = ["PREFIX", "KafkaSettings", "RedisSettings", "Settings", "SettingsError", "load", "variable"]
+
 PREFIX = "STREAM_RFM_"
 _NESTED = "__"
-_NO_REDIS_URL = "should be redis://:password@host:port/0, with %2F for a / in the password and so on"
 
-Positive = Annotated[int, Field(gt=0)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class SettingsError(Exception):
     """A setting that is unknown or wrong; the message is one sentence that names it."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class KafkaSettings(_Section):
-    """Where Kafka is and how long to wait for it."""
-
-    bootstrap_servers: str = "127.0.0.1:9092"
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    ssl_cafile: Path | None = None
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
-    sasl_username: str | None = None
-    sasl_password: SecretStr | None = None
-    session_timeout_seconds: Seconds = 10.0
-    transaction_timeout_seconds: Seconds = 10.0
-    request_timeout_seconds: Seconds = 30.0
-    instance_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]+$", max_length=249)] | None = None
-
-
-class RedisSettings(_Section):
-    """Where Redis or Valkey is. The URL may hold a password and is never printed."""
-
-    url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
-    timeout_seconds: Seconds = 2.0
-    sample_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
-
-    @field_validator("url")
-    @classmethod
-    def _is_the_url_of_a_redis(cls, url: SecretStr) -> SecretStr:
-        from redis.connection import parse_url  # noqa: PLC0415 - --help need not wait for it
-
-        try:
-            parse_url(url.get_secret_value())  # type: ignore[no-untyped-call] # redis has no types for it
-        except ValueError:  # its message may quote a part of the URL, and that part a password
-            raise ValueError(_NO_REDIS_URL) from None
-        return url
-
-
-class TopicSettings(_Section):
-    """How topics are declared."""
-
-    partitions: Positive = 8
-    replication: Positive = 1
-    prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]*$")
-
-
-class ThresholdSettings(_Section):
-    """Fixed cut points for companies with their own rules: ascending, one fewer than levels."""
-
-    recency_days: tuple[float, ...] | None = None
-    frequency: tuple[int, ...] | None = None
-    monetary: tuple[str, ...] | None = None
 
 
 class Settings(BaseSettings):

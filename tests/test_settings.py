@@ -141,7 +141,7 @@ def test_secrets_are_in_no_sentence_and_in_no_repr(monkeypatch):
     "url",
     [
         *("redis://:s3cr/et@host", "redis://:s3cret#@host:1", "http://:s3cret@host", "s3cret"),
-        *("redis://host/0?socket_timeout=s3cret", ""),
+        *("redis://host/0?socket_timeout=s3cret", "redis://host/0?pasword=s3cret", ""),
     ],
 )
 def test_what_is_no_url_of_a_redis_is_refused_without_saying_it(monkeypatch, file, url):

@@ -20,7 +20,8 @@ MAY_IMPORT = {
     "table": {"model", "table"},
     "intake": CORE,
     "offline": {*CORE, "offline"},
-    "settings": set(),
+    "sections": set(),
+    "settings": {"sections"},
     "logs": set(),
     "early_end": set(),
     "configured": {*CORE, "settings"},
@@ -59,7 +60,7 @@ LONG = {
 
 #: Parts of which every module has a test of its own, in the same place.
 MIRRORED = (
-    *("settings", "logs", "configured", "model", "table", "intake", "offline"),
+    *("sections", "settings", "logs", "configured", "model", "table", "intake", "offline"),
     *("stream", "serve", "app", "worker"),
 )
 #: Modules that need none, with the reason.
