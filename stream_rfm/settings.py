@@ -208,6 +208,12 @@ def _sentence(error: ValidationError, from_file: frozenset[str]) -> str:
     name = ".".join(str(part) for part in first["loc"])
     shown = name if name in from_file else variable(name)
     reason = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    secret = any(word in name for word in ("password", "url"))
-    given = "" if secret or isinstance(first["input"], Mapping) else f" (it is {str(first['input'])[:80]!r})"
+    given = f" (it is {str(first['input'])[:80]!r})" if _may_be_shown(name, first["input"]) else ""
     return f"{shown} {reason}{given}."
+
+
+def _may_be_shown(name: str, value: Any) -> bool:
+    """Whether a value can be no secret: a whole section that is given as a text may be a URL with one."""
+    is_of_a_setting = any(f"{name}.".startswith(f"{known}.") for known in _known())
+    is_secret = any(word in name for word in ("password", "url"))
+    return is_of_a_setting and not is_secret and value is not None and not isinstance(value, Mapping)

@@ -138,6 +138,19 @@ def test_secrets_are_in_no_sentence_and_in_no_repr(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    "said", ['redis = "redis://:hush@host:6379/0"', 'redis = ["redis://:hush@h"]', 'kafka = "hush"']
+)
+def test_a_section_that_is_given_as_a_text_is_not_said(file, said):
+    name = said.split()[0]
+    assert refused(file(said)).startswith((f"{name} should be", f"{name} must be"))
+    assert "hush" not in refused(file(said))
+
+
+def test_a_wrong_number_among_several_is_said(file):
+    assert "'often'" in refused(file('[thresholds]\nfrequency = [1, 2, 3, "often"]\n'))
+
+
+@pytest.mark.parametrize(
     "url",
     [
         *("redis://:s3cr/et@host", "redis://:s3cret#@host:1", "http://:s3cret@host", "s3cret"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 import typer
 
@@ -18,7 +17,14 @@ def print_exports(environment: Mapping[str, str]) -> None:
         environment: variables by name.
     """
     for name, value in environment.items():
-        if "://" in value and urlsplit(value).password:
+        if "://" in value and _has_password(value):
             say(f"{name} has a password and is not printed: it is what you set it to.")
         else:
             typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+def _has_password(url: str) -> bool:
+    """Whether there is one for redis-py, which takes it from the options of a URL as well."""
+    from redis.connection import parse_url  # noqa: PLC0415 - --help need not wait for it
+
+    return bool(parse_url(url).get("password"))  # type: ignore[no-untyped-call] # redis has no types for it

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 
 import pytest
 from local_probes import create_topic, gone, read, write
+from redis import Redis
+
+from stream_rfm.local.ports import HOST
 
 # A shell makes what it starts in the background ignore Ctrl-C, and these tests may be that.
 CODE = """
@@ -172,6 +175,23 @@ def test_password_is_not_printed(services, broker):
         done = services(*arguments)
         assert done.returncode == 1
         assert "secret" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("shape", ["redis://:secret@{}/0", "redis://{}/0?password=secret"])
+def test_a_url_with_a_password_is_not_exported(services, broker, valkey, shape):
+    services.environment[KAFKA] = broker.bootstrap_servers
+    services.environment[REDIS] = shape.format(f"{HOST}:{valkey.ports[0]}")
+    with Redis.from_url(valkey.url) as known:
+        known.config_set("requirepass", "secret")
+        try:
+            for command in ("up", "status"):
+                done = services(command)
+                exported = f"export {KAFKA}={broker.bootstrap_servers}\n"
+                assert (done.returncode, done.stdout) == (0, exported)
+                assert f"{REDIS} has a password and is not printed" in done.stderr
+                assert "secret" not in done.stderr
+        finally:
+            known.config_set("requirepass", "")
 
 
 def test_failed_start_says_why(services, broker):
