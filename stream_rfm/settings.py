@@ -39,6 +39,7 @@ __all__ = ["PREFIX", "KafkaSettings", "RedisSettings", "Settings", "SettingsErro
 
 PREFIX = "STREAM_RFM_"
 _NESTED = "__"
+_NULL = "null"
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -47,13 +48,20 @@ class SettingsError(Exception):
     """A setting that is unknown or wrong; the message is one sentence that names it."""
 
 
+class _TomlFile(TomlConfigSettingsSource):
+    """A TOML file; as TOML has no word for it, ``"null"`` is nothing, as in the environment."""
+
+    def __call__(self) -> dict[str, Any]:
+        return _without_null(super().__call__())
+
+
 class Settings(BaseSettings):
     """All settings, with the defaults that are right for most."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         env_nested_delimiter=_NESTED,
-        env_parse_none_str="null",
+        env_parse_none_str=_NULL,
         extra="forbid",
         frozen=True,
         validate_default=True,
@@ -117,7 +125,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Explicit arguments win over the environment, which wins over the TOML file."""
         del dotenv_settings, file_secret_settings
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, _TomlFile(settings_cls)
 
 
 def load(config: Path | None = None, **overrides: Any) -> Settings:
@@ -181,6 +189,13 @@ def _leaves(table: Mapping[str, Any], above: str = "") -> Iterator[str]:
             yield from _leaves(value, f"{above}{key}.")
         else:
             yield f"{above}{key}"
+
+
+def _without_null(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_null(value) if isinstance(value, Mapping) else None if value == _NULL else value
+        for key, value in table.items()
+    }
 
 
 def _known() -> Iterator[str]:

@@ -71,6 +71,15 @@ def test_null_is_no_window(monkeypatch):
     assert load().window_days is None
 
 
+def test_null_is_nothing_in_a_file_too(file):
+    said = 'window_days = "null"\n[kafka]\ninstance_id = "null"\n[thresholds]\nfrequency = "null"\n'
+    settings = load(file(said))
+    assert settings.window_days is None
+    assert settings.kafka.instance_id is None
+    assert settings.thresholds.frequency is None
+    assert settings.chosen("window_days")
+
+
 def test_it_is_known_what_somebody_chose(file, monkeypatch):
     monkeypatch.setenv("STREAM_RFM_METRICS_PORT", "9464")
     settings = load(file('grid = "classic-5"\n[kafka]\nrequest_timeout_seconds = 30\n'), levels=5)
