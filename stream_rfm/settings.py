@@ -41,6 +41,8 @@ PREFIX = "STREAM_RFM_"
 _NESTED = "__"
 _NULL = "null"
 
+# What is longer does not fit into 64 bits of microseconds, in which times are counted.
+_MOST_DAYS = 1_000_000
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -80,8 +82,8 @@ class Settings(BaseSettings):
     thresholds: ThresholdSettings = ThresholdSettings()
     exact_up_to: Positive = 100_000
     min_customers: Annotated[int, Field(ge=1)] = 100
-    dedupe_days: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 7
-    backfill_hours: Seconds = 24
+    dedupe_days: Annotated[float, Field(ge=0, le=_MOST_DAYS, allow_inf_nan=False)] = 7
+    backfill_hours: Annotated[float, Field(gt=0, le=_MOST_DAYS * 24, allow_inf_nan=False)] = 24
     currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$")
     rates: dict[str, str] = {}
 
@@ -100,6 +102,13 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     _chosen: frozenset[str] = PrivateAttr(default=frozenset())
+
+    @field_validator("window_days")
+    @classmethod
+    def _can_be_counted(cls, days: float | None) -> float | None:
+        if days is not None and days > _MOST_DAYS:
+            raise ValueError(f"should be less than or equal to {_MOST_DAYS}, or null for all time")
+        return days
 
     @field_validator("rates")
     @classmethod

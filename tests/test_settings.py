@@ -115,6 +115,18 @@ def test_wrong_setting_is_named_with_what_it_is(monkeypatch, name, value):
 
 
 @pytest.mark.parametrize(
+    ("name", "most"), [("WINDOW_DAYS", 1_000_000), ("DEDUPE_DAYS", 1_000_000), ("BACKFILL_HOURS", 24_000_000)]
+)
+def test_times_that_64_bits_of_microseconds_do_not_hold_are_refused(monkeypatch, name, most):
+    monkeypatch.setenv(f"STREAM_RFM_{name}", str(most + 1))
+    sentence = refused()
+    assert sentence.startswith(f"STREAM_RFM_{name} should be less than or equal to {most}")
+    assert ("or null for all time" in sentence) == (name == "WINDOW_DAYS")
+    monkeypatch.setenv(f"STREAM_RFM_{name}", str(most))
+    assert getattr(load(), name.lower()) == most
+
+
+@pytest.mark.parametrize(
     ("name", "hint"),
     [
         ("STREAM_RFM_WINDOW", "STREAM_RFM_WINDOW_DAYS"),

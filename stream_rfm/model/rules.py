@@ -14,6 +14,10 @@ from stream_rfm.model.scoring import Best
 
 DIMENSIONS = ("recency", "frequency", "monetary")
 
+_UNITS = {"recency": instant.DAY, "frequency": 1, "monetary": money.MICROS}
+# Values are counted in 64 bits, and what is compared with a value has to fit there as well.
+_MOST = 2**62
+
 
 class RulesError(ValueError):
     """Rules that do not fit together; the message is a sentence that names what to change."""
@@ -95,12 +99,17 @@ def check_fixed(dimension: str, cuts: CutPoints, levels: int) -> None:
     """Check fixed cut points of a dimension.
 
     Raises:
-        RulesError: they are not ascending, or not one fewer than levels.
+        RulesError: they are not ascending, not one fewer than levels, or too large.
     """
     if len(cuts.thresholds) != levels - 1 or list(cuts.shown) != sorted(cuts.shown):
         raise RulesError(
             f"The fixed thresholds of {dimension} must be {levels - 1} ascending numbers, "
             f"one fewer than the {levels} levels."
+        )
+    if any(abs(threshold) > _MOST for threshold in cuts.thresholds):
+        raise RulesError(
+            f"The fixed thresholds of {dimension} must be at most {_MOST // _UNITS[dimension]}, "
+            "which no customer comes to."
         )
 
 
@@ -110,8 +119,7 @@ def fixed_cut_points(dimension: str, numbers: tuple[str, ...]) -> CutPoints:
     Raises:
         RulesError: one is not a number.
     """
-    unit = {"recency": instant.DAY, "frequency": 1, "monetary": money.MICROS}[dimension]
     try:
-        return CutPoints.at([Fraction(number) * unit for number in numbers])
+        return CutPoints.at([Fraction(number) * _UNITS[dimension] for number in numbers])
     except (ValueError, ZeroDivisionError):
         raise RulesError(f"The fixed thresholds of {dimension} are not all numbers.") from None

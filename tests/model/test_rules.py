@@ -32,6 +32,22 @@ def test_fixed_thresholds_must_ascend_and_be_one_fewer_than_levels(thresholds):
     )
 
 
+@pytest.mark.parametrize(
+    ("dimension", "number", "most"),
+    [
+        ("recency", "53375996", "53375995"),
+        ("frequency", "1e19", "4611686018427387904"),
+        ("monetary", "-1e16", "4611686018427"),
+    ],
+)
+def test_fixed_thresholds_that_64_bits_do_not_hold_are_refused(dimension, number, most):
+    numbers = sorted(["1", "2", "3", number], key=float)
+    with pytest.raises(RulesError, match=f"thresholds of {dimension} must be at most {most}, which"):
+        replace(CLASSIC, fixed=((dimension, fixed_cut_points(dimension, tuple(numbers))),))
+    fitting = fixed_cut_points(dimension, ("1", "2", "3", most))
+    assert replace(CLASSIC, fixed=((dimension, fitting),)).fixed
+
+
 def test_fixed_thresholds_may_repeat():
     assert replace(CLASSIC, fixed=(("frequency", CutPoints.of_thresholds([1, 1, 2, 2])),)).fixed
 
