@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 _NO_REDIS_URL = (
     "should be redis://:password@host:port/0, with %2F for a / in the password and so on, "
@@ -26,13 +26,50 @@ class KafkaSettings(_Section):
     bootstrap_servers: str = "127.0.0.1:9092"
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     ssl_cafile: Path | None = None
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
-    sasl_username: str | None = None
-    sasl_password: SecretStr | None = None
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        default=None, validate_default=True
+    )
+    sasl_username: str | None = Field(default=None, validate_default=True)
+    sasl_password: SecretStr | None = Field(default=None, validate_default=True)
     session_timeout_seconds: Seconds = 10.0
     transaction_timeout_seconds: Seconds = 10.0
     request_timeout_seconds: Seconds = 30.0
     instance_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]+$", max_length=249)] | None = None
+
+    @field_validator("ssl_cafile")
+    @classmethod
+    def _holds_certificates(cls, file: Path | None) -> Path | None:
+        import ssl  # noqa: PLC0415 - --help need not wait for it
+
+        if file is not None:
+            try:
+                ssl.create_default_context(cafile=str(file))
+            except ssl.SSLError:
+                raise ValueError("should be a PEM file with certificates") from None
+            except OSError as error:
+                raise ValueError(f"cannot be read: {error.strerror}") from None
+        return file
+
+    @field_validator("sasl_mechanism")
+    @classmethod
+    def _is_of_a_protocol_with_passwords(cls, mechanism: str | None, info: ValidationInfo) -> str | None:
+        # Without such a protocol the user would not be named, and the password not asked for: that is no way
+        # to come in as somebody, and nobody would notice.
+        protocol = info.data.get("security_protocol")
+        if mechanism is not None and protocol in {"PLAINTEXT", "SSL"}:
+            raise ValueError(f"needs a security protocol SASL_SSL or SASL_PLAINTEXT, not {protocol}")
+        return mechanism
+
+    @field_validator("sasl_mechanism", "sasl_username", "sasl_password")
+    @classmethod
+    def _is_there_where_it_is_needed(
+        cls, value: str | SecretStr | None, info: ValidationInfo
+    ) -> str | SecretStr | None:
+        protocol = info.data.get("security_protocol")
+        # Empty is as good as none; a secret has the length of its text.
+        if (value is None or not len(value)) and protocol in {"SASL_PLAINTEXT", "SASL_SSL"}:
+            raise ValueError(f"is needed with the security protocol {protocol}")
+        return value
 
 
 class RedisSettings(_Section):

@@ -210,3 +210,12 @@ def test_a_command_says_nothing_of_a_password(monkeypatch):
 def test_rates_are_by_currency(monkeypatch):
     monkeypatch.setenv("STREAM_RFM_RATES__USD", "0.9")
     assert load().rates == {"USD": "0.9"}
+
+
+def test_setting_that_is_missing_is_named(monkeypatch):
+    monkeypatch.setenv("STREAM_RFM_KAFKA__SECURITY_PROTOCOL", "SASL_SSL")
+    monkeypatch.setenv("STREAM_RFM_KAFKA__SASL_PASSWORD", "hush")
+    reason = "is needed with the security protocol SASL_SSL."
+    assert refused() == f"STREAM_RFM_KAFKA__SASL_MECHANISM {reason}"
+    monkeypatch.setenv("STREAM_RFM_KAFKA__SASL_MECHANISM", "PLAIN")
+    assert refused() == f"STREAM_RFM_KAFKA__SASL_USERNAME {reason}"

@@ -49,7 +49,8 @@ def test_environment_leads_to_it(made, monkeypatch):
 
 
 def test_kafka_that_is_started_needs_no_credentials(made):
-    kafka = made(KAFKA__SECURITY_PROTOCOL="SASL_SSL", KAFKA__SASL_MECHANISM="PLAIN").settings.kafka
+    sasl = {f"KAFKA__SASL_{name}": name for name in ("USERNAME", "PASSWORD")}
+    kafka = made(KAFKA__SECURITY_PROTOCOL="SASL_SSL", KAFKA__SASL_MECHANISM="PLAIN", **sasl).settings.kafka
     assert (kafka.security_protocol, kafka.sasl_mechanism) == ("PLAINTEXT", None)
     assert kafka.bootstrap_servers == "127.0.0.1:1"
 
