@@ -10,12 +10,13 @@ from pathlib import Path
 from aiokafka import TopicPartition
 
 from stream_rfm.configured import clock_of, rules_of
+from stream_rfm.kafka.admin import admin_client, partitions_of
 from stream_rfm.kafka.topics import topics_of
 from stream_rfm.model import instant
 from stream_rfm.model.version import Version
 from stream_rfm.offline import segments_file
 from stream_rfm.offline.segments_file import Row
-from stream_rfm.settings import Settings, SettingsError
+from stream_rfm.settings import Settings, SettingsError, variable
 from stream_rfm.stream.changelog import Changelog
 from stream_rfm.stream.edges import edges
 from stream_rfm.stream.last_markers import last_markers
@@ -63,9 +64,10 @@ class Export:
 
         Raises:
             SettingsError: the instant is none that customers are scored as of.
-            ExportError: not every partition got there in time.
+            ExportError: the topics are not those of the settings, or not every partition got there in time.
         """
         self._check(as_of)
+        await asyncio.to_thread(self._check_topics)
         give_up = time.monotonic() + timeout_seconds
         markers = await self._wait(as_of, timeout_seconds, progress)
         chosen = await self._version_of(markers, as_of, give_up, progress)
@@ -85,6 +87,24 @@ class Export:
                 f"With the event clock customers are scored every {seconds} s, "
                 f"not as of {instant.iso(as_of)}: the nearest are {instant.iso(before)} and "
                 f"{instant.iso(before + self._clock.interval)}."
+            )
+
+    def _check_topics(self) -> None:
+        """See whether the topics are there: where brokers create what is read, reading would create them."""
+        changelog, quantiles = self._topics.changelog, self._topics.quantiles
+        with admin_client(self._settings.kafka) as admin:
+            found = {topic.name: partitions_of(admin, topic.name) for topic in (changelog, quantiles)}
+        for name, partitions in found.items():
+            if partitions is None:
+                raise ExportError(
+                    f"Topic {name} is not there: has no worker run yet, or is it another "
+                    f"{variable('app_id')} than {self._settings.app_id} or another "
+                    f"{variable('topics.prefix')} than {self._settings.topics.prefix!r}?"
+                )
+        if found[changelog.name] != changelog.partitions:
+            raise ExportError(
+                f"Topic {changelog.name} has {found[changelog.name]} partitions, not {changelog.partitions}: "
+                f"correct {variable('topics.partitions')}."
             )
 
     async def _wait(

@@ -1,12 +1,15 @@
 """What an export refuses; what it writes is compared with a replay in ``tests/e2e``."""
 
 import asyncio
+import re
 
 import pytest
 from members import member_of
 from open_transaction import killed_as_it_published
 from parts import day, heartbeat, order, parts_of
 
+from stream_rfm.kafka.admin import admin_client
+from stream_rfm.local.kafka import KafkaBroker
 from stream_rfm.model import instant
 from stream_rfm.settings import SettingsError
 from stream_rfm.stream.export import Export, ExportError
@@ -83,6 +86,34 @@ async def test_partitions_that_did_not_get_there_are_named(scored, tmp_path):
 async def test_topics_without_anything_are_waited_for_in_vain(declared, tmp_path):
     with pytest.raises(ExportError, match=r"0, 1, 2 have not been scored within 0.1 s: does a worker"):
         await export(declared, tmp_path, None, 0.1)
+
+
+@pytest.fixture(scope="module")
+def creating(services, tmp_path_factory):  # noqa: ARG001 - with which the cache for quick starts is there
+    """A broker that creates what somebody asks for."""
+    properties = {"auto.create.topics.enable": "true"}
+    with KafkaBroker(tmp_path_factory.mktemp("creating-kafka"), properties=properties) as broker:
+        yield broker
+
+
+async def test_before_any_worker_the_topics_are_said_to_be_missing_and_stay_so(
+    creating, deployment, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("STREAM_RFM_KAFKA__BOOTSTRAP_SERVERS", creating.bootstrap_servers)
+    app_id, changelog = deployment.settings.app_id, deployment.topics.changelog.name
+    said = f"^Topic {re.escape(changelog)} is not there: .*APP_ID than {app_id} or .*PREFIX than '{app_id}.'"
+    with pytest.raises(ExportError, match=said):
+        await export(deployment, tmp_path)
+    with admin_client(deployment.settings.kafka) as admin:
+        assert admin.list_topics() == []
+
+
+async def test_topics_with_other_partitions_are_said_with_the_setting(declared, tmp_path, monkeypatch):
+    monkeypatch.setenv("STREAM_RFM_TOPICS__PARTITIONS", "4")
+    with pytest.raises(
+        ExportError, match=r"has 3 partitions, not 4: correct STREAM_RFM_TOPICS__PARTITIONS\."
+    ):
+        await export(declared, tmp_path)
 
 
 async def test_version_behind_a_transaction_that_was_left_open_is_waited_for(declared, score, tmp_path):
