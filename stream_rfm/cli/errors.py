@@ -26,6 +26,7 @@ EXPECTED = {
     "stream_rfm.model.grid.GridError": WRONG_USE,
     "stream_rfm.model.rules.RulesError": WRONG_USE,
     "stream_rfm.offline.orders_file.OrdersFileError": FAILED,
+    "stream_rfm.offline.output.OutputError": FAILED,
     "stream_rfm.local.errors.ServiceError": FAILED,
     "stream_rfm.kafka.admin.KafkaUnavailableError": FAILED,
     "stream_rfm.kafka.admin.KafkaRefusesError": FAILED,

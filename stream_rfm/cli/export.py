@@ -14,7 +14,7 @@ from stream_rfm.cli.options import AsJson, Config, parse_instant
 
 
 def export(
-    out: Annotated[Path, typer.Option("-o", "--out", help="The file; .gz is gzipped.")],
+    out: Annotated[Path, typer.Option("-o", "--out", dir_okay=False, help="The file; .gz is gzipped.")],
     wait_as_of: Annotated[
         str | None,
         typer.Option(help="Wait until every partition has been scored as of this time (ISO 8601)."),

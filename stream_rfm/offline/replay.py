@@ -19,7 +19,7 @@ from stream_rfm.model import transition, version
 from stream_rfm.model.order import Kind, Reason
 from stream_rfm.model.rules import Rules
 from stream_rfm.model.version import Version
-from stream_rfm.offline import segments_file
+from stream_rfm.offline import output, segments_file
 from stream_rfm.table.batch import Batch
 from stream_rfm.table.clock import Clock
 from stream_rfm.table.merger import Merger
@@ -81,7 +81,14 @@ class Replay:
         Args:
             documents: order events; a customer's events as the customer's partition would have them.
             progress: told how many more documents have been read.
+
+        Raises:
+            OutputError: the folder, or a file in it, cannot be written.
         """
+        with output.written(self._folder):
+            return self._run(documents, progress)
+
+    def _run(self, documents: Iterable[dict[str, Any]], progress: Callable[[int], None]) -> Replayed:
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / "transitions.jsonl").open("w", encoding="utf-8") as out:
             said = iter(documents)

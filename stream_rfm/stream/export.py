@@ -14,7 +14,7 @@ from stream_rfm.kafka.admin import admin_client, partitions_of
 from stream_rfm.kafka.topics import topics_of
 from stream_rfm.model import instant
 from stream_rfm.model.version import Version
-from stream_rfm.offline import segments_file
+from stream_rfm.offline import output, segments_file
 from stream_rfm.offline.segments_file import Row
 from stream_rfm.settings import Settings, SettingsError, variable
 from stream_rfm.stream.changelog import Changelog
@@ -64,9 +64,11 @@ class Export:
 
         Raises:
             SettingsError: the instant is none that customers are scored as of.
+            OutputError: the file cannot be written.
             ExportError: the topics are not those of the settings, or not every partition got there in time.
         """
         self._check(as_of)
+        output.check(out)
         await asyncio.to_thread(self._check_topics)
         give_up = time.monotonic() + timeout_seconds
         markers = await self._wait(as_of, timeout_seconds, progress)
@@ -77,7 +79,8 @@ class Export:
         rows: list[Row] = []
         for number in numbers:
             rows += await self._rows(number, ends[number], chosen)
-        return chosen, segments_file.write(out, rows)
+        with output.written(out):
+            return chosen, segments_file.write(out, rows)
 
     def _check(self, as_of: int | None) -> None:
         if as_of is not None and self._clock.waits and as_of % self._clock.interval:

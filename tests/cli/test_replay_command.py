@@ -150,3 +150,10 @@ def test_file_that_is_no_orders_has_failed(orders, tmp_path):
     result = run("replay", orders, "--as-of", "2026-02-01", "-o", tmp_path / "out")
     assert result.exit_code == 1
     assert f"The orders file {orders} has no column customer_id" in result.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_named(orders):
+    out = orders / "out"
+    result = run("replay", orders, "--as-of", "2026-02-01", "-o", out)
+    said = f"{out} cannot be written: Not a directory. Choose another one with --out.\n"
+    assert (result.exit_code, result.stderr) == (1, said)

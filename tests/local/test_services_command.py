@@ -205,6 +205,21 @@ def test_failed_start_says_why(services, broker):
         assert "Wrong signature" in done.stderr
 
 
+@pytest.mark.parametrize("arguments", [["up"], ["up", "--detach"], ["status"]])
+def test_a_data_folder_that_cannot_be_is_named_with_its_setting(services, broker, arguments):
+    services.environment[KAFKA] = broker.bootstrap_servers
+    file = services.folder / "file"
+    file.write_text("no folder")
+    services.environment["STREAM_RFM_DATA_DIR"] = str(file)
+    done = services(*arguments)
+    services.environment["STREAM_RFM_DATA_DIR"] = str(services.folder)
+    assert (done.returncode, done.stdout) == (1, "")
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith(f"The data folder {file} cannot be used: Not a directory ")
+    assert said.endswith("STREAM_RFM_DATA_DIR.")
+    assert "Traceback" not in done.stderr
+
+
 def test_wrong_setting_is_wrong_use(services, tmp_path):
     config = tmp_path / "config.toml"
     config.write_text("app_idd = 'x'\n")

@@ -11,6 +11,7 @@ from parts import day, heartbeat, order, parts_of
 from stream_rfm.kafka.admin import admin_client
 from stream_rfm.local.kafka import KafkaBroker
 from stream_rfm.model import instant
+from stream_rfm.offline.output import OutputError
 from stream_rfm.settings import SettingsError
 from stream_rfm.stream.export import Export, ExportError
 
@@ -81,6 +82,12 @@ async def test_instant_that_nobody_is_scored_as_of_is_refused_with_the_nearest(s
 async def test_partitions_that_did_not_get_there_are_named(scored, tmp_path):
     with pytest.raises(ExportError, match=r"Partitions 0, 1, 2 have not been scored as of .* within 0.1 s"):
         await export(scored, tmp_path, day(3), 0.1)
+
+
+async def test_a_file_that_cannot_be_written_is_named_before_anything_is_waited_for(declared, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(OutputError, match=r"file/export\.csv cannot be written: .* with --out\."):
+        await export(declared, tmp_path / "file", None, 0.1)
 
 
 async def test_topics_without_anything_are_waited_for_in_vain(declared, tmp_path):
