@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Callable
 
@@ -40,7 +41,7 @@ class HealthServer(Service):
         """Begin to listen.
 
         Raises:
-            SettingsError: somebody else has the port that was chosen.
+            SettingsError: somebody else has the port that was chosen, or the host is not this machine.
         """
         application = web.Application()
         application.router.add_get("/metrics", self._show_metrics)
@@ -60,15 +61,22 @@ class HealthServer(Service):
         try:
             await web.TCPSite(runner, self._host, self._port).start()
         except OSError as error:
-            name = variable("metrics_port")
-            if self._chosen:
-                reason = error.strerror or str(error)
-                raise SettingsError(f"{name} {self._port} cannot be listened on: {reason}.") from None
+            if self._chosen or error.errno != errno.EADDRINUSE:
+                raise self._refusal(error) from None
             # Two workers on one machine with the default: the second takes any free port, and says so.
             log.warning("the default metrics port is taken; choosing a free one", extra={"port": self._port})
-            await web.TCPSite(runner, self._host, 0).start()
+            try:
+                await web.TCPSite(runner, self._host, 0).start()
+            except OSError as other:
+                raise self._refusal(other) from None
         port: int = runner.addresses[0][1]
         return port
+
+    def _refusal(self, error: OSError) -> SettingsError:
+        port = f"{variable('metrics_port')} {self._port} cannot be listened on"
+        return SettingsError(
+            f"{port} at {variable('metrics_host')} {self._host}: {error.strerror or str(error)}."
+        )
 
     async def _show_metrics(self, _: web.Request) -> web.Response:
         body = generate_latest(self._metrics.registry)

@@ -64,8 +64,23 @@ def taken():
 
 
 async def test_port_that_was_chosen_and_is_taken_is_said(serve, taken):
-    with pytest.raises(SettingsError, match=f"STREAM_RFM_METRICS_PORT {taken} cannot be listened on: "):
+    with pytest.raises(SettingsError, match=f"STREAM_RFM_METRICS_PORT {taken} cannot be listened on at "):
         await serve(metrics_port=taken)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+async def test_host_that_is_another_machine_is_said_also_with_the_default_port(deployment, monkeypatch, host):
+    monkeypatch.delenv("STREAM_RFM_METRICS_PORT")
+    settings = deployment.settings_with(metrics_host=host)
+    assert not settings.chosen("metrics_port")
+    server = HealthServer(settings, Metrics(), lambda: True)
+    try:
+        with pytest.raises(
+            SettingsError, match=f"STREAM_RFM_METRICS_PORT 9464 .*STREAM_RFM_METRICS_HOST {host}: "
+        ):
+            await server.start()
+    finally:
+        await server.stop()
 
 
 async def test_default_port_that_is_taken_is_replaced(deployment, monkeypatch, taken, caplog):
