@@ -35,12 +35,14 @@ def lines_progress(what: str, files: Sequence[Path]) -> Iterator[Callable[[int],
         progress.TimeRemainingColumn(),
     )
     with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=sum(map(_lines, files)))
+        task = bar.add_task(what, total=sum(map(_lines, files)) or None)
         yield lambda count: bar.advance(task, count)
 
 
 def _lines(path: Path) -> int | float:
     """About how many orders a file has; reading it again is a small part of the work on them."""
+    if not path.is_file():
+        return 0  # what is read from a pipe is gone
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
             return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(_CHUNK), b""))

@@ -1,11 +1,14 @@
 import gzip
 import json
+import os
 import signal
+import subprocess
 import time
 
 import pytest
 from broker import eventually, records
 from runs import run, start
+from workers import COMMAND
 
 from stream_rfm.kafka.declare import declare
 
@@ -82,6 +85,21 @@ def test_several_files_of_every_kind(orders, csv, tmp_path):
     assert sorted(map(json.dumps, orders())) == sorted(
         map(json.dumps, [*SENT, *SENT, {"customer_id": "c-9", "ts": 5, "attributes": {"shop": "süd"}}])
     )
+
+
+def test_orders_from_a_pipe_are_sent_though_a_bar_is_shown(orders):
+    watched, terminal = os.openpty()
+    environment = os.environ | {"TERM": "dumb"}  # so that little is drawn, which nobody reads
+    command = [COMMAND, "produce", "/dev/stdin"]
+    try:
+        done = subprocess.run(
+            command, input=CSV.encode(), stderr=terminal, env=environment, timeout=60, check=False
+        )
+        assert done.returncode == 0
+    finally:
+        os.close(watched)
+        os.close(terminal)
+    assert by_time(orders()) == SENT
 
 
 def test_until_leaves_out_counts_and_ends_with_heartbeats(orders, csv):
