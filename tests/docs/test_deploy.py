@@ -57,6 +57,14 @@ def test_volumes_are_named_or_are_files_of_this_repository(service):
             assert source in _COMPOSE["volumes"]
 
 
+def test_the_worker_can_write_where_the_image_lets_it_though_it_may_write_nowhere_else():
+    worker = _COMPOSE["services"]["worker"]
+    made = re.findall(r"/var/\S+/stream-rfm", read("Dockerfile").split("--mode 0700")[1].split("\n")[0])
+    assert len(made) == 2
+    assert worker["read_only"]
+    assert [volume.split(":")[1] for volume in worker["volumes"]] == made
+
+
 def test_no_service_has_a_secret():
     assert not re.search(
         r"password|secret|token", read("docker-compose.yml").replace("has a password", ""), re.IGNORECASE
