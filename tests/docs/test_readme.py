@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from typing import Any, get_args
 
@@ -197,6 +198,15 @@ def test_the_python_of_the_readme_names_what_the_client_has():
     compile(example, "README.md", "exec")
     for name in re.findall(r"from stream_rfm\.client import (.+)", example)[0].split(", "):
         assert name in stream_rfm.client.__all__
+
+
+def test_what_the_readme_installs_goes_into_an_environment_and_has_what_services_need():
+    lines = [line for block in blocks(read("README.md"), "console") for line in block.splitlines()]
+    [install] = [line for line in lines if "pip install" in line]
+    assert ". .venv/bin/activate" in lines[lines.index(install) - 1]
+    [extra] = re.findall(r"pip install '\.\[(\w+)\]'", install)
+    assert extra == "local"
+    assert extra in tomllib.loads(read("pyproject.toml"))["project"]["optional-dependencies"]
 
 
 def test_no_page_and_no_file_here_has_a_place_left_to_fill():
