@@ -59,7 +59,8 @@ def test_in_turn_is_as_in_columns(history, rules, version, sizes):
 @settings(max_examples=10)
 @given(st.randoms(use_true_random=False), versions)
 def test_in_large_batches_too(random, version):
-    history = decoded([random.getrandbits(16) for _ in range(600)], customers=40)
+    numbers = [random.getrandbits(16) for _ in range(600)]
+    history = decoded(numbers, kinds=OF_CUSTOMERS, customers=40)
     in_turn, in_columns = (
         counted(history, RULES, version, [300], compiled=compiled) for compiled in (True, False)
     )
