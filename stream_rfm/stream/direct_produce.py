@@ -25,6 +25,7 @@ Place = tuple[str, int]
 
 # What one request carries of record batches, bytes, whatever there is: the broker's limit is 100 MB.
 _REQUEST_BYTES = 16 << 20
+_LARGEST_SEQUENCE = 2**31 - 1
 # Nothing was written, as the leader has moved or does not have its followers, or its coordinator.
 _NOT_WRITTEN = frozenset(
     kind.errno
@@ -75,12 +76,17 @@ class DirectProduce:
         while waiting:
             for place, base in (await self._send_first(waiting, ready)).items():
                 batch = waiting[place].popleft()
-                self._manager.increment_sequence_number(TopicPartition(*place), batch.record_count())
+                self._count(TopicPartition(*place), batch.record_count())
                 ends[place] = base + batch.record_count()
                 del ready[place]
                 if not waiting[place]:
                     del waiting[place]
         return ends
+
+    def _count(self, place: TopicPartition, records: int) -> None:
+        """Say where the next batch begins. Behind 2³¹ Kafka begins at 0 again, and aiokafka below it."""
+        numbers = self._manager._sequence_numbers  # noqa: SLF001 - aiokafka keeps them there
+        numbers[place] = (numbers[place] + records) & _LARGEST_SEQUENCE
 
     async def _send_first(
         self, waiting: Mapping[Place, Sequence[Any]], ready: dict[Place, Any]

@@ -38,6 +38,7 @@ _SEGMENT_VALUE = (
 _PUBLISHED = ("segment", "r", "f", "m", "scored_at", "version", "sequence", "revision")
 # What a dead letter may hold of a record, in bytes: the topic takes a little more, for what we say of it.
 _LARGEST_LETTER = LARGEST_RECORD - (64 << 10)
+_AROUND_A_HEADER = 10
 _encode = msgspec.json.Encoder().encode
 
 
@@ -141,7 +142,8 @@ def dead_letter(topic: str, partition: int, record: Any, reason: Rejected) -> Me
     What came compressed may be larger than a topic takes: of such a record only that is said, and its size.
     """
     key, value, headers = record.key, record.value, list(record.headers or ())
-    size = size_of(record)
+    # Around a header's name and its value there are lengths.
+    size = size_of(record) + _AROUND_A_HEADER * len(headers)
     if size > _LARGEST_LETTER:
         key, value, headers = None, None, []
     headers += [

@@ -121,3 +121,13 @@ async def test_what_kafka_refuses_fails_the_transaction(declared, member):
         intercept(transactions, lambda _: Answer(topics=[(name, [(0, too_large, -1, -1, -1)])]))
         with pytest.raises(NotCommittedError, match=f"MessageSizeTooLargeError.*{name}, partition 0"):
             await transactions.commit(work_of(declared, b"1"), member)
+
+
+async def test_numbers_of_batches_begin_again_where_kafkas_do(declared, member):
+    place = TopicPartition(declared.topics.transitions.name, 0)
+    async with transactions_of(declared) as transactions:
+        transactions._producer._txn_manager._sequence_numbers[place] = 2**31 - 2
+        await transactions.commit(work_of(declared, b"1", b"2", b"3", offset=1), member)
+        await transactions.commit(work_of(declared, b"4", offset=2), member)
+        assert transactions._producer._txn_manager.sequence_number(place) == 2
+    assert await values_in(declared, place.topic) == [b"1", b"2", b"3", b"4"]

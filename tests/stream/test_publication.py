@@ -17,6 +17,7 @@ from stream_rfm.model.grid import load
 from stream_rfm.model.order import Reason, Rejected
 from stream_rfm.model.rules import Rules
 from stream_rfm.model.version import Version
+from stream_rfm.stream import publication as module
 from stream_rfm.stream.publication import Publication, dead_letter, living, segment_documents, version_of
 from stream_rfm.table.former import Former
 from stream_rfm.table.restore import ChangelogError
@@ -169,6 +170,15 @@ def test_dead_letter_is_the_untouched_record_with_where_it_was_and_why(headers):
         ("partition", b"3"),
         ("offset", b"17"),
     ]
+
+
+def test_dead_letter_of_what_no_topic_takes_says_how_large_that_is(monkeypatch):
+    monkeypatch.setattr(module, "_LARGEST_LETTER", 100)
+    for headers, is_whole in (([("a", b"")] * 5, True), ([("a", b"")] * 10, False)):
+        record = Record(17, b"key", b"value", headers)
+        key, value, said = dead_letter("orders", 3, record, Rejected(Reason.INVALID_ID, "d"))
+        assert (key, value) == ((b"key", b"value") if is_whole else (None, None))
+        assert ("a" in dict(said), "omitted-bytes" in dict(said)) == (is_whole, not is_whole)
 
 
 def test_who_still_stands_by_former_rules_is_shown_by_them(scorer):
