@@ -23,7 +23,7 @@ from stream_rfm.stream.last_markers import last_markers
 from stream_rfm.stream.publication import version_of
 from stream_rfm.stream.reading import reading
 from stream_rfm.table.marker import Marker, read_marker
-from stream_rfm.table.partition import Partition
+from stream_rfm.table.partition import UNSCORED, Partition
 
 _POLL_SECONDS = 0.5
 
@@ -175,6 +175,9 @@ class Export:
     def _has(self, marker: Marker | None, as_of: int | None) -> bool:
         """Whether a partition has been scored by the rules of the settings, as of the instant."""
         if marker is None or marker.version is None or not marker.is_made_by(self._rules, self._clock):
+            return False
+        if not self._clock.waits and marker.version[0] == UNSCORED.number:
+            # By the wall clock orders are counted before there is a version.
             return False
         return as_of is None or marker.version[1] >= as_of
 

@@ -95,6 +95,18 @@ async def test_topics_without_anything_are_waited_for_in_vain(declared, tmp_path
         await export(declared, tmp_path, None, 0.1)
 
 
+async def test_orders_that_were_counted_before_there_is_a_version_are_waited_for_too(
+    declared, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("STREAM_RFM_MIN_CUSTOMERS", "100")
+    async with member_of(declared) as member, parts_of(declared.settings) as parts:
+        await parts.take_over(member.membership, 0, 1, 2, merge=True)
+        for number in range(3):
+            await parts.count(member.membership, number, order(0, f"c-{number}"))
+    with pytest.raises(ExportError, match=r"0, 1, 2 have not been scored within 0.1 s: does a worker"):
+        await export(declared, tmp_path, None, 0.1)
+
+
 @pytest.fixture(scope="module")
 def creating(services, tmp_path_factory):  # noqa: ARG001 - with which the cache for quick starts is there
     """A broker that creates what somebody asks for."""
