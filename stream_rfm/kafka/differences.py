@@ -9,7 +9,15 @@ from stream_rfm.kafka.topics import Topic
 from stream_rfm.settings import Settings, variable
 
 _FOR_EVER = "-1"
-_AT_LEAST = frozenset({"max.message.bytes", "min.compaction.lag.ms", "min.insync.replicas", "retention.ms"})
+_AT_LEAST = frozenset(
+    {
+        "delete.retention.ms",
+        "max.message.bytes",
+        "min.compaction.lag.ms",
+        "min.insync.replicas",
+        "retention.ms",
+    }
+)
 _AT_MOST = frozenset({"max.compaction.lag.ms", "min.cleanable.dirty.ratio", "segment.bytes"})
 
 

@@ -112,6 +112,8 @@ def topics_of(settings: Settings) -> Topics:
                 "min.cleanable.dirty.ratio": "0.3",
                 "min.compaction.lag.ms": str(10 * _MINUTE_MS),
                 "max.compaction.lag.ms": str(_HOUR_MS),
+                # Whom Redis may still hold is told by the tombstones since its watermark.
+                "delete.retention.ms": str(_DAY_MS),
             },
             vital={"cleanup.policy": "the state of customers would be deleted", **too_large},
         ),

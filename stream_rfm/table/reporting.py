@@ -16,6 +16,10 @@ _FRAMES, _FRAMES_CUSTOMERS = 64, 2_000
 # of sketches anyway.
 _SURELY_A_SKETCH = 2
 
+# Of so many customers of a partition a report holds all values, in up to 20 bytes each: its topic takes
+# 16 MiB.
+_MOST_EXACT = 500_000
+
 
 class Draft:
     """A report in the making."""
@@ -108,7 +112,7 @@ class Reporting:
     def _of(self, store: Store, version: Version, instants: range, *, again: bool) -> Draft | None:
         if not instants:
             return None
-        exact_up_to = store.rules.exact_up_to
+        exact_up_to = min(store.rules.exact_up_to, _MOST_EXACT)
         if not self._clock.waits and version.population > _SURELY_A_SKETCH * exact_up_to:
             exact_up_to = 0
         report = Report(self._number, None, (), self._rules, again=again, after=version.number)

@@ -6,6 +6,7 @@ from events import DAY, HOUR, START, order
 from scorer import SCORED, UNSCORED, Scorer, ruled
 
 from stream_rfm.model.distribution import Exact, Sketch
+from stream_rfm.table import reporting as reporting_module
 from stream_rfm.table.clock import Clock
 from stream_rfm.table.reporting import Reporting
 
@@ -89,3 +90,18 @@ def test_of_many_customers_every_value_is_reported_only_where_that_may_be_of_use
         )
         [(_, summary)] = told(reporting, draft).frames
         assert isinstance(summary.recency, kind)
+
+
+def test_a_report_is_exact_no_further_than_its_topic_takes_it(monkeypatch):
+    many, few = replace(RULES, exact_up_to=10_000_000), store()
+    few.rules = many
+    assert isinstance(frequencies(few), Exact)
+    monkeypatch.setattr(reporting_module, "_MOST_EXACT", 1)
+    assert isinstance(frequencies(few), Sketch)
+
+
+def frequencies(of):
+    reporting = Reporting(0, DAILY, "ours")
+    report = told(reporting, reporting.boundaries(of, LAST, START + 2 * DAY))
+    [(_, summary)] = report.frames
+    return summary.frequency
