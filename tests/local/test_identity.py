@@ -1,6 +1,7 @@
 import os
 from dataclasses import replace
 
+import psutil
 import pytest
 from local_probes import python
 
@@ -43,3 +44,11 @@ def test_process_that_ignores_sigterm_is_killed():
         process.stdout.readline()
         ProcessIdentity.of(process.pid).end(0.2)
         assert process.wait(5) == -9
+
+
+def test_a_clock_that_is_set_makes_no_stranger_of_a_process(process, monkeypatch):
+    identity = ProcessIdentity.of(process.pid)
+    create_time = psutil.Process.create_time
+    # Calculated from when the system began by its clock, which then is another instant.
+    monkeypatch.setattr(psutil.Process, "create_time", lambda self: create_time(self) + 3600)
+    assert identity.alive
