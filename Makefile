@@ -15,11 +15,12 @@ help: ## what each command does
 setup: $(READY) ## install the project and its tools into .venv, as pinned in requirements-dev.lock
 
 # The lock file names everything, so that nothing has to be resolved; and pip compiles on one core what takes all of
-# them. Some packages bring files of other languages that look like Python's: those stay as they are.
+# them. Some packages bring files of other languages that look like Python's: those stay as they are. An environment
+# that was left half made has no pip, and is made anew.
 $(READY): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "stream-rfm needs Python 3.11 or newer, and $(PYTHON) is older: run make PYTHON=python3.12"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install $(PIP_OPTIONS) --no-deps --no-compile --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install $(PIP_OPTIONS) --no-deps --no-build-isolation -e .
 	$(BIN)/python -m compileall -q stream_rfm

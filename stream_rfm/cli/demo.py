@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stream_rfm.cli.errors import say
+from stream_rfm.cli.errors import print_anyway, say
 from stream_rfm.cli.exports import print_exports
 from stream_rfm.cli.options import AsJson, Config
 
@@ -44,7 +44,7 @@ def demo(
         with ended_by(signal.SIGTERM, signal.SIGHUP), on_stage(settings, config, say) as stage:
             with _shown(to_stderr=as_json) as show:
                 summary = Streaming(stage, show).run()
-            typer.echo(json.dumps(summary.document()) if as_json else "\n".join(summary.lines()))
+            print_anyway(json.dumps(summary.document()) if as_json else "\n".join(summary.lines()))
             if not once:
                 _look_around(stage, summary.answer.customer_id)
     except KeyboardInterrupt:
@@ -67,7 +67,8 @@ def _shown(*, to_stderr: bool) -> Iterator[Callable[[Board], None]]:
         with on_screen(console) as show:
             yield show
     else:
-        yield in_lines(lambda line: typer.echo(line, err=to_stderr))
+        # Who reads no further is told by the exit code what came of it.
+        yield in_lines(lambda line: print_anyway(line, to_stderr=to_stderr))
 
 
 def _look_around(stage: Stage, customer: str) -> None:

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 from typer.core import TyperGroup
@@ -58,7 +58,20 @@ class Commands(TyperGroup):
 
 def say(message: str) -> None:
     """Say something to the person at the terminal, who may have sent the output elsewhere."""
-    typer.echo(message, err=True)
+    print_anyway(message, to_stderr=True)
+
+
+def print_anyway(message: str, *, to_stderr: bool = False) -> None:
+    """Print, and go on where nobody reads any more: what is still to be done says the exit code."""
+    try:
+        typer.echo(message, err=to_stderr)
+    except BrokenPipeError:
+        _silence(sys.stderr if to_stderr else sys.stdout)
+
+
+def _silence(stream: TextIO) -> None:
+    """Have what is written from now on go nowhere; Python would write the rest when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextmanager
@@ -76,8 +89,8 @@ def failing_in_a_sentence() -> Iterator[None]:
     except KeyboardInterrupt:
         raise typer.Exit(_CTRL_C) from None
     except BrokenPipeError:
-        # Whoever reads has had enough, as in `| head`. Python must not write the rest when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever reads has had enough, as in `| head`.
+        _silence(sys.stdout)
         raise typer.Exit(0) from None
     except Exception as error:
         its_own = hasattr(error, "exit_code")  # an exit or a usage error, which typer words itself

@@ -55,7 +55,8 @@ def _opened(path: Path) -> TextIO:
 
 
 def _csv_rows(path: Path, text: TextIO) -> Iterator[dict[str, Any]]:
-    rows = csv.DictReader(text)
+    # Else a quote that is not closed would take in all orders up to the next one.
+    rows = csv.DictReader(text, strict=True)
     missing = [name for name in _NEEDED if name not in (rows.fieldnames or ())]
     if missing:
         raise OrdersFileError(

@@ -1,4 +1,7 @@
 import importlib
+import os
+import subprocess
+import sys
 
 import aiokafka.errors
 import kafka.errors
@@ -77,3 +80,22 @@ def test_exits_and_usage_errors_stay_what_they_are():
 
 def test_what_nobody_expected_keeps_its_traceback():
     assert isinstance(fail(ZeroDivisionError()).exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("to_stderr", [False, True])
+def test_what_goes_on_where_nobody_reads_ends_as_it_would(to_stderr):
+    code = f"""
+import sys
+from stream_rfm.cli.errors import failing_in_a_sentence, print_anyway
+with failing_in_a_sentence():
+    for _ in range(3):
+        print_anyway("x" * 100_000, to_stderr={to_stderr})
+    sys.exit(3)
+"""
+    gone, kept = os.pipe()
+    os.close(gone)
+    streams = {"stderr" if to_stderr else "stdout": kept}
+    try:
+        assert subprocess.run([sys.executable, "-c", code], check=False, **streams).returncode == 3
+    finally:
+        os.close(kept)

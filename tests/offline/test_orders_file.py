@@ -158,3 +158,9 @@ def test_a_field_beyond_all_measure_is_refused(write):
 def test_the_size_is_that_on_disk(write, tmp_path):
     assert size(write("orders.csv", HEADER)) == len(HEADER)
     assert size(tmp_path / "nothing.csv") == 0
+
+
+@pytest.mark.parametrize("behind", ["", ROW, ROW.replace("o-1", '"o-1"')])
+def test_a_quote_that_is_not_closed_swallows_no_order(write, behind):
+    path = write("orders.csv", HEADER.strip() + ",note\n" + ROW.strip() + ',"ACME\n' + behind)
+    assert "is not valid CSV" in refusal(path)
