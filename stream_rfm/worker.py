@@ -35,6 +35,8 @@ from stream_rfm.table.restore import ChangelogError
 log = logging.getLogger(__name__)
 
 _SAME_SIGNAL_SECONDS = 0.5
+# As of any command whose settings do not fit what is there.
+_WRONG_SETTINGS = 2
 # How long the event loop keeps Python where the thread that fetches wants it as well; by default it is 5 ms.
 # What is fetched meanwhile is not counted before the next transaction anyway, and while a commit is waited
 # for there is time (docs/decisions/0016-counting-in-turn.md).
@@ -200,4 +202,8 @@ def _passes(error: BaseException) -> bool:
 def _give_up(worker: ScorerWorker) -> None:
     reason = {"reason": str(worker.crash_reason)} if worker.crash_reason else {}
     log.error("the work in hand did not end in time; ending without it", extra=reason)
+    if isinstance(worker.crash_reason, ChangelogError):
+        # It ends as it would have: who started it has to change something.
+        print(worker.crash_reason, file=sys.stderr, flush=True)  # noqa: T201 - nothing else is left to say it
+        os._exit(_WRONG_SETTINGS)
     os._exit(1)

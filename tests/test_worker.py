@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 from broker import Message, eventually, write
@@ -21,7 +22,8 @@ from stream_rfm.app import create_app
 from stream_rfm.kafka.admin import KafkaUnavailableError, admin_client
 from stream_rfm.kafka.declare import TopicsError, declare
 from stream_rfm.settings import Settings
-from stream_rfm.worker import ScorerWorker, _passes
+from stream_rfm.table.restore import ChangelogError
+from stream_rfm.worker import ScorerWorker, _give_up, _passes
 
 
 def refusal(tmp_path, environment):
@@ -131,7 +133,7 @@ def test_version_of_a_newer_release_ends_it(deployment, tmp_path):
     newer = Message(b"1", b"{}", [("schema", b"quantiles.v2")])
     write(deployment.servers, deployment.topics.quantiles.name, [newer])
     with Worker(tmp_path / "worker") as worker:
-        assert worker.process.wait(30) == 2
+        assert worker.process.wait(30) == 2, worker.said
         assert worker.said.splitlines()[-1].endswith("this release reads quantiles.v1: use a newer release.")
 
 
@@ -162,6 +164,23 @@ def test_a_start_waits_for_kafka_that_is_away_or_goes_away_meanwhile(error):
 @pytest.mark.parametrize("error", [TopicsError(), SaslAuthenticationFailedError(), ValueError()])
 def test_a_start_does_not_wait_for_what_does_not_pass(error):
     assert not _passes(error)
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"), [(None, 1), (ValueError("what"), 1), (ChangelogError("Use a newer release."), 2)]
+)
+def test_what_hangs_as_it_ends_changes_nothing_of_why_it_ends(reason, code, monkeypatch, capfd):
+    codes = []
+
+    def end(number):
+        codes.append(number)
+        raise SystemExit
+
+    monkeypatch.setattr(os, "_exit", end)
+    with pytest.raises(SystemExit):
+        _give_up(SimpleNamespace(crash_reason=reason))
+    assert codes == [code]
+    assert capfd.readouterr().err.endswith("Use a newer release.\n") == (code == 2)
 
 
 def test_only_the_second_signal_of_an_operator_ends_it_at_once(monkeypatch):
