@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from broker import PATIENCE
 from committed_records import committed_records
 from deployment import Deployment
@@ -70,6 +70,16 @@ async def member_of(deployment: Deployment, name: str | None = None) -> AsyncIte
         member = Member(consumer, fenced)
         await member.until_assigned()
         yield member
+
+
+@asynccontextmanager
+async def member_behind_orders(deployment: Deployment) -> AsyncIterator[Membership]:
+    """A member of the group of a deployment that has three records in each of its partitions."""
+    async with AIOKafkaProducer(bootstrap_servers=deployment.servers) as producer:
+        for number in range(9):
+            await producer.send_and_wait(deployment.topics.orders.name, b"{}", b"k", partition=number % 3)
+    async with member_of(deployment) as joined:
+        yield joined.membership
 
 
 @asynccontextmanager

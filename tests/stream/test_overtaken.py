@@ -1,8 +1,7 @@
 """What Redis says beyond the changelog's end is a successor's, or of another changelog."""
 
 import pytest
-from aiokafka import AIOKafkaProducer
-from members import member_of
+from members import member_behind_orders
 from parts import order, parts_of
 from redis import Redis
 
@@ -13,11 +12,8 @@ from stream_rfm.stream.overtaken import OvertakenError
 @pytest.fixture
 async def member(declared, monkeypatch):
     monkeypatch.setenv("STREAM_RFM_MIN_CUSTOMERS", "1")
-    async with AIOKafkaProducer(bootstrap_servers=declared.servers) as producer:
-        for number in range(9):
-            await producer.send_and_wait(declared.topics.orders.name, b"{}", b"k", partition=number % 3)
-    async with member_of(declared) as joined:
-        yield joined.membership
+    async with member_behind_orders(declared) as membership:
+        yield membership
 
 
 async def test_what_redis_says_of_a_changelog_that_has_grown_meanwhile_is_not_replaced(

@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from kafka import TopicPartition as Place
 from lost_records import lose
-from members import member_of
+from members import member_behind_orders
 from parts import Record, order, parts_of
 
 from stream_rfm.kafka.admin import admin_client
@@ -18,11 +18,8 @@ from stream_rfm.table.restore import ChangelogError
 @pytest.fixture
 async def member(declared, monkeypatch):
     monkeypatch.setenv("STREAM_RFM_MIN_CUSTOMERS", "1")
-    async with AIOKafkaProducer(bootstrap_servers=declared.servers) as producer:
-        for number in range(9):
-            await producer.send_and_wait(declared.topics.orders.name, b"{}", b"k", partition=number % 3)
-    async with member_of(declared) as joined:
-        yield joined.membership
+    async with member_behind_orders(declared) as membership:
+        yield membership
 
 
 def customers(parts):
